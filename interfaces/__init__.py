@@ -1,0 +1,1 @@
+"""The Regulation, untrusted formats, the wire, and the other side of it."""

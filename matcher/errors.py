@@ -1,0 +1,26 @@
+"""The error tree of the matcher.
+
+    MatcherError
+    ├── Malformed            bytes or arrays that are not what they claim to be
+    ├── ModelMismatch        templates of different model ids were to be compared
+    └── ModelUnavailable     a model file is missing or its hash is not the manifest's
+
+An unusable finger or face is not an error: it yields quality 0, a reason, and a
+template that never matches.
+"""
+
+
+class MatcherError(Exception):
+    """Any error that the matcher raises on purpose."""
+
+
+class Malformed(MatcherError):
+    """Bytes or arrays break a stated layout or limit; the text names which, never the content."""
+
+
+class ModelMismatch(MatcherError):
+    """Two templates carry different model ids and cannot be compared."""
+
+
+class ModelUnavailable(MatcherError):
+    """A model file is missing or altered; the text says which command prepares it."""

@@ -1,0 +1,1 @@
+"""Model data: manifest, cards and recipes (synthesis, later training)."""

@@ -1,0 +1,1 @@
+"""Synthetic captures of our own making: persons with ten fingers and a face."""

@@ -1,0 +1,1 @@
+"""The national access point: the doors, the acts behind them, and the store."""
