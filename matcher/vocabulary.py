@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 TEMPLATE_DPI = 500
 """Resolution of all template coordinates (pixels per inch), the resolution of ISO/IEC 19794-2 records."""
 
-MINUTIA = np.dtype([("x", "<u2"), ("y", "<u2"), ("angle", "<u2"), ("kind", "u1"), ("quality", "u1")])
+MINUTIA = np.dtype(
+    [("x", "<u2"), ("y", "<u2"), ("angle", "<u2"), ("kind", "u1"), ("quality", "u1")]
+)
 """One minutia: x and y in 1/16 pixel at 500 dpi; angle in 1/65536 turn, the direction of the
 ending ridge (ISO/IEC 19794-2); kind as in MinutiaKind; quality 0-100."""
 

@@ -1,0 +1,25 @@
+"""Categories of persons and requests, one row of rules each (Art. 37(4) and the articles named)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """Kind of person or request."""
+
+    APPLICANT_REG = "APPLICANT_REG"
+    APPLICANT_BORDER = "APPLICANT_BORDER"
+    APPLICANT_ARRIVAL = "APPLICANT_ARRIVAL"
+    APPLICANT_RELOCATED = "APPLICANT_RELOCATED"
+    IRREGULAR_CROSSING = "IRREGULAR_CROSSING"
+    ILLEGAL_STAY = "ILLEGAL_STAY"
+    ILLEGAL_STAY_RELOCATED = "ILLEGAL_STAY_RELOCATED"
+    SAR = "SAR"
+    TEMP_PROTECTION = "TEMP_PROTECTION"
+    ADMISSION_SEARCH = "ADMISSION_SEARCH"
+    ADMISSION_RECORD = "ADMISSION_RECORD"
+    NATIONAL_RESETTLEMENT = "NATIONAL_RESETTLEMENT"
+    LEA_SEARCH = "LEA_SEARCH"
+    EUROPOL_SEARCH = "EUROPOL_SEARCH"
+    DATA_SUBJECT = "DATA_SUBJECT"

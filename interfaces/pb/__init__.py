@@ -1,0 +1,1 @@
+"""Messages generated from interfaces/proto by `make proto`; never edited by hand."""
