@@ -1,0 +1,109 @@
+"""From a finger sample to its template: one page of named steps."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.errors import Malformed
+from matcher.minutiae import MINUTIAE_MOST, Findings, find_minutiae
+from matcher.quality import assess_finger
+from matcher.ridges import enhance, measure, normalise, normals_at_pixels
+from matcher.segmentation import segment
+from matcher.spectrum import analyse
+from matcher.trace import Trace, show
+from matcher.vocabulary import (
+    MINUTIA,
+    SUBPIXELS,
+    TEMPLATE_DPI,
+    FingerSample,
+    FingerTemplate,
+    MinutiaKind,
+    Quality,
+)
+
+MODEL = "eurodac-minutiae-1"
+"""Id of this extractor in templates; changes whenever its minutiae would differ."""
+
+DPI_LEAST, DPI_MOST = 250.0, 1000.0
+"""Below 250 dpi ridges are under three pixels wide; above 1000 dpi no fingerprint standard goes."""
+
+SIDE_LEAST_PX, SIDE_MOST_PX = 100, 2000
+"""A side under 100 pixels shows too few ridges; 2000 is a rolled finger at 1000 dpi, twice over."""
+
+
+def extract_finger(
+    sample: FingerSample, *, trace: Trace | None = None
+) -> tuple[FingerTemplate, Quality]:
+    """Turn a finger sample into a template and its quality.
+
+    Raises Malformed for images or resolutions outside the limits; an unusable print is no
+    error: it gives quality 0, no minutiae and the reason in the hint.
+    """
+    check(sample)
+    image = resample(sample.image, sample.dpi)
+    show(trace, "image", image)
+    flat, contrast = normalise(image)
+    show(trace, "normalised", flat)
+    spectra = analyse(flat)
+    field = measure(spectra)
+    show(trace, "coherence", field.coherence)
+    show(trace, "purity", field.purity)
+    mask = segment(field, contrast, image.shape)
+    show(trace, "mask", mask)
+    planes = enhance(spectra, field, image.shape)
+    show(trace, "ridges", planes[0])
+    findings = find_minutiae(planes, normals_at_pixels(field, image.shape), mask)
+    quality = assess_finger(image, field, mask, contrast=contrast, findings=findings)
+    minutiae = pack(best(findings) if quality.score else findings.select(np.arange(0)))
+    template = FingerTemplate(
+        minutiae=minutiae,
+        width=image.shape[1],
+        height=image.shape[0],
+        quality=quality.score,
+        model=MODEL,
+        position=sample.position,
+        impression=sample.impression,
+    )
+    return template, quality
+
+
+def check(sample: FingerSample) -> None:
+    """Refuse what is not one grey picture inside the limits."""
+    image = sample.image
+    if image.ndim != 2 or image.dtype != np.uint8:
+        raise Malformed("a finger image is one plane of 8-bit grey values")
+    if not all(SIDE_LEAST_PX <= side <= SIDE_MOST_PX for side in image.shape):
+        raise Malformed(f"a finger image has sides of {SIDE_LEAST_PX} to {SIDE_MOST_PX} pixels")
+    if not DPI_LEAST <= sample.dpi <= DPI_MOST:
+        raise Malformed(f"a finger image has {DPI_LEAST:.0f} to {DPI_MOST:.0f} dpi")
+
+
+def resample(image: NDArray[np.uint8], dpi: float) -> NDArray[np.uint8]:
+    """Bring an image to the resolution of templates."""
+    scale = TEMPLATE_DPI / dpi
+    if abs(scale - 1) < 1e-3:
+        return image
+    size = tuple(max(1, round(side * scale)) for side in image.shape[::-1])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    result: NDArray[np.uint8] = cv2.resize(image, size, interpolation=method)
+    return result
+
+
+def best(findings: Findings) -> Findings:
+    """Keep the best minutiae, as many as a template holds."""
+    order = np.argsort(-findings.quality, kind="stable")[:MINUTIAE_MOST]
+    return findings.select(order)
+
+
+def pack(findings: Findings) -> NDArray[np.void]:
+    """Write findings as template minutiae."""
+    minutiae = np.zeros(len(findings), MINUTIA)
+    minutiae["x"] = np.rint(findings.x * SUBPIXELS)
+    minutiae["y"] = np.rint(findings.y * SUBPIXELS)
+    turns = findings.direction.astype(np.float64) / (2 * np.pi)
+    minutiae["angle"] = np.rint(turns * 65536).astype(np.int64) % 65536
+    minutiae["kind"] = np.where(findings.bifurcation, MinutiaKind.BIFURCATION, MinutiaKind.ENDING)
+    minutiae["quality"] = np.rint(100 * findings.quality)
+    return minutiae
