@@ -1,0 +1,207 @@
+"""The stored form of a reference: exact, short, and closed against anything else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.galleries import Draw, draw_finger, draw_reference
+from matcher import templates
+from matcher.errors import Malformed
+from matcher.vocabulary import (
+    MINUTIA,
+    FaceTemplate,
+    FingerPosition,
+    FingerTemplate,
+    Impression,
+    Reference,
+)
+
+SEED_REFERENCES = [
+    Reference(),
+    draw_reference(1),
+    draw_reference(2, Draw(positions=(FingerPosition.LEFT_RING,), face=False)),
+    draw_reference(3, Draw(positions=(FingerPosition.UNKNOWN,) * 3)),
+    draw_reference(4, Draw(positions=())),
+]
+SEED_ENCODINGS = [templates.encode(reference) for reference in SEED_REFERENCES]
+
+
+def the_same(a: Reference, b: Reference) -> bool:
+    """A plain comparison field by field, since arrays forbid ==."""
+
+    def plain_finger(finger: FingerTemplate) -> tuple[object, ...]:
+        scalars = finger.width, finger.height, finger.quality, finger.model
+        return *scalars, finger.position, finger.impression, finger.minutiae.tolist()
+
+    def plain_face(face: FaceTemplate | None) -> tuple[object, ...]:
+        return () if face is None else (face.vector.tolist(), face.quality, face.model)
+
+    fingers = [[plain_finger(finger) for finger in side.fingers] for side in (a, b)]
+    return fingers[0] == fingers[1] and plain_face(a.face) == plain_face(b.face)
+
+
+@st.composite
+def fingers(draw: st.DrawFn, position: FingerPosition) -> FingerTemplate:
+    width, height = draw(st.integers(0, 4095)), draw(st.integers(0, 4095))
+    minutia = st.tuples(
+        st.integers(0, width * 16),
+        st.integers(0, height * 16),
+        st.integers(0, 65535),
+        st.integers(0, 2),
+        st.integers(0, 100),
+    )
+    return FingerTemplate(
+        minutiae=np.array(draw(st.lists(minutia, max_size=6)), MINUTIA).reshape(-1),
+        width=width,
+        height=height,
+        quality=draw(st.integers(0, 100)),
+        model=draw(st.sampled_from(["fingers-1", "a", "z" * 64])),
+        position=position,
+        impression=draw(st.sampled_from(Impression)),
+    )
+
+
+@st.composite
+def references(draw: st.DrawFn) -> Reference:
+    positions = draw(st.sets(st.integers(1, 10)))
+    unknown = draw(st.integers(0, 3))
+    codes = [*[0] * unknown, *sorted(positions)]
+    vector = np.array(draw(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=8)))
+    norm = np.linalg.norm(vector)
+    face = None
+    if norm > 0.1:
+        face = FaceTemplate((vector / norm).astype(np.float32), draw(st.integers(0, 100)), "face")
+    return Reference(tuple(draw(fingers(FingerPosition(code))) for code in codes), face)
+
+
+@given(references())
+@settings(max_examples=60, deadline=None)
+def test_what_is_encoded_is_decoded_unchanged(reference: Reference) -> None:
+    assert the_same(templates.decode(templates.encode(reference)), reference)
+
+
+def test_the_order_of_the_fingers_does_not_change_the_encoding() -> None:
+    reference = draw_reference(5)
+    turned = Reference(reference.fingers[::-1], reference.face)
+    assert templates.encode(turned) == templates.encode(reference)
+
+
+def test_a_finger_with_the_most_minutiae_takes_at_most_two_kilobytes() -> None:
+    finger = replace(
+        draw_finger(np.random.default_rng(0), FingerPosition.RIGHT_THUMB, 40),
+        minutiae=np.zeros(templates.MAX_MINUTIAE, MINUTIA),
+    )
+    one = len(templates.encode(Reference((finger,))))
+    two = len(templates.encode(Reference((finger, replace(finger, position=FingerPosition(2))))))
+    assert two - one <= 2048
+
+
+@given(st.sampled_from(SEED_ENCODINGS), st.data())
+@settings(max_examples=400, deadline=None)
+def test_mutated_bytes_are_malformed_or_another_valid_reference(
+    encoded: bytes, data: st.DataObject
+) -> None:
+    mutated = bytearray(encoded)
+    for _ in range(data.draw(st.integers(1, 4))):
+        # Heads lie in front, so that half of the blows fall there and not on minutiae.
+        last = data.draw(st.sampled_from([min(60, len(mutated)), len(mutated)])) - 1
+        mutated[data.draw(st.integers(0, last))] = data.draw(st.integers(0, 255))
+    try:
+        reference = templates.decode(bytes(mutated))
+    except Malformed:
+        return
+    assert templates.encode(reference) == bytes(mutated)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_arbitrary_bytes_behind_the_magic_never_raise_anything_else(rest: bytes) -> None:
+    for claimed in (rest, (8 + len(rest)).to_bytes(4, "little") + rest):
+        try:
+            templates.decode(templates.MAGIC + claimed)
+        except Malformed:
+            continue
+
+
+@pytest.mark.parametrize("encoded", SEED_ENCODINGS)
+def test_every_truncation_and_any_extension_is_malformed(encoded: bytes) -> None:
+    for cut in [*range(0, len(encoded), max(1, len(encoded) // 200)), len(encoded) - 1]:
+        with pytest.raises(Malformed):
+            templates.decode(encoded[:cut])
+    with pytest.raises(Malformed):
+        templates.decode(encoded + b"\0")
+
+
+def test_an_honest_length_over_a_cut_body_is_malformed() -> None:
+    cut = bytearray(SEED_ENCODINGS[1][:-8])
+    cut[4:8] = len(cut).to_bytes(4, "little")
+    with pytest.raises(Malformed):
+        templates.decode(bytes(cut))
+
+
+GOOD = draw_finger(np.random.default_rng(1), FingerPosition.RIGHT_INDEX, 20)
+FACE = draw_reference(6).face
+assert FACE is not None
+
+
+def minutiae_with(**values: int) -> np.ndarray:
+    minutiae = GOOD.minutiae.copy()
+    for name, value in values.items():
+        minutiae[name][3] = value
+    return minutiae
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        Reference((GOOD, GOOD)),
+        Reference((replace(GOOD, position=FingerPosition.UNKNOWN),) * 21),
+        Reference((replace(GOOD, position=FingerPosition.LEFT_FOUR),)),
+        Reference((replace(GOOD, position=FingerPosition.RIGHT_THUMB_PLAIN),)),
+        Reference((replace(GOOD, quality=101),)),
+        Reference((replace(GOOD, quality=-1),)),
+        Reference((replace(GOOD, width=4096),)),
+        Reference((replace(GOOD, model=""),)),
+        Reference((replace(GOOD, model="m" * 65),)),
+        Reference((replace(GOOD, model="modèle"),)),
+        Reference((replace(GOOD, model="two\nlines"),)),
+        Reference((replace(GOOD, minutiae=np.zeros(251, MINUTIA)),)),
+        Reference((replace(GOOD, minutiae=np.zeros((2, 2), MINUTIA)),)),
+        Reference((replace(GOOD, minutiae=np.zeros(3, "<f4")),)),
+        Reference((replace(GOOD, minutiae=minutiae_with(x=GOOD.width * 16 + 1)),)),
+        Reference((replace(GOOD, minutiae=minutiae_with(y=GOOD.height * 16 + 1)),)),
+        Reference((replace(GOOD, minutiae=minutiae_with(kind=3)),)),
+        Reference((replace(GOOD, minutiae=minutiae_with(quality=101)),)),
+        Reference((), replace(FACE, vector=FACE.vector * np.float32(1.01))),
+        Reference((), replace(FACE, vector=FACE.vector * np.float32(np.nan))),
+        Reference((), replace(FACE, vector=FACE.vector * np.float32(np.inf))),
+        Reference((), replace(FACE, vector=np.zeros(0, np.float32))),
+        Reference((), replace(FACE, vector=FACE.vector.astype(np.float64))),
+        Reference((), replace(FACE, vector=FACE.vector.reshape(2, -1))),
+        Reference((), replace(FACE, vector=np.full(1025, 1025**-0.5, np.float32))),
+    ],
+)
+def test_a_reference_that_breaks_a_limit_is_not_encoded(reference: Reference) -> None:
+    with pytest.raises(Malformed):
+        templates.encode(reference)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(0, 0x65), (3, 2), (8, 0), (8, 2), (9, 2), (10, 1), (11, 1)],
+    ids=["magic", "version", "no model", "models", "fingers", "faces", "spare byte"],
+)
+def test_every_byte_of_the_head_is_checked(at: int, value: int) -> None:
+    encoded = bytearray(SEED_ENCODINGS[2])
+    encoded[at] = value
+    with pytest.raises(Malformed):
+        templates.decode(bytes(encoded))
+
+
+def test_errors_do_not_carry_the_content() -> None:
+    with pytest.raises(Malformed) as refusal:
+        templates.encode(Reference((replace(GOOD, model="sécret-" + "m" * 50),)))
+    assert "cret" not in str(refusal.value)
