@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEMPLATE_DPI = 500
-"""Resolution of all template coordinates (pixels per inch), the resolution of ISO/IEC 19794-2 records."""
+"""Resolution of all template coordinates, pixels per inch (usual in ISO/IEC 19794-2 records)."""
 
 MINUTIA = np.dtype(
     [("x", "<u2"), ("y", "<u2"), ("angle", "<u2"), ("kind", "u1"), ("quality", "u1")]
@@ -129,7 +129,10 @@ class FingerTemplate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceTemplate:
-    """What is compared of one face. vector: float32, L2-normalised, shape (d,); model: id of the net."""
+    """What is compared of one face.
+
+    vector: float32, L2-normalised, shape (d,). model: id of the net.
+    """
 
     vector: NDArray[np.float32]
     quality: int
@@ -158,7 +161,7 @@ class Comparison:
 
     score: -10·log10 of the false match rate at which a pair this similar would be accepted, so
     30 means FMR 1e-3 and 40 means 1e-4; calibrated and fused over everything both sides have.
-    fingers: the same scale per finger position compared. face: the same scale, None if not compared.
+    fingers: the same scale per finger position compared. face: the same, None if not compared.
     """
 
     score: float
