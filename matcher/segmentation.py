@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from matcher.ridges import RidgeField, blur, spread_to_pixels
 from matcher.spectrum import Floats
 
-PURITY_LEAST = 0.42
-"""Share of the local energy in one wave that tells ridges from texture; noise stays below 0.3."""
+PURITY_SURE = 0.36
+"""Share of the local energy in one wave that only ridges reach; white noise has 0.15."""
+
+PURITY_LEAST = 0.25
+"""Share that still counts as ridges where it touches sure ones: faint and dry edges."""
 
 CONTRAST_SHARE_LEAST = 0.25
 """Contrast below this share of the print's own is a ghost print or an empty platen."""
@@ -30,34 +33,36 @@ Mask = NDArray[np.bool_]
 
 def segment(field: RidgeField, contrast: Floats, shape: tuple[int, int]) -> Mask:
     """Return the finger's area at the pixels (rows, columns)."""
-    likeness = blur(field.purity * field.coherence, 1.0)
-    cell_contrast = cv2.resize(
-        contrast, (likeness.shape[1], likeness.shape[0]), interpolation=cv2.INTER_AREA
-    )
-    clear = likeness > PURITY_LEAST
-    if not clear.any():
+    likeness = blur(field.purity, 1.0)
+    sure = likeness > PURITY_SURE
+    if not sure.any():
         return np.zeros(shape, np.bool_)
-    usual = float(np.median(cell_contrast[clear]))
-    cells = clear & (cell_contrast > CONTRAST_SHARE_LEAST * usual)
-    smooth = blur(join(cells).astype(np.float32), 0.7)
+    cell_contrast = cv2.resize(contrast, likeness.shape[::-1], interpolation=cv2.INTER_AREA)
+    usual = float(np.median(cell_contrast[sure]))
+    cells = (likeness > PURITY_LEAST) & (cell_contrast > CONTRAST_SHARE_LEAST * usual)
+    smooth = blur(join(cells, sure).astype(np.float32), 0.7)
     mask: Mask = spread_to_pixels(smooth, shape) > 0.5
     return mask
 
 
-def join(cells: Mask) -> Mask:
-    """Drop islands and fill holes of a cell mask."""
-    ring = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    closed = cv2.morphologyEx(np.pad(cells.astype(np.uint8), 2), cv2.MORPH_CLOSE, ring)
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, ring)
-    kept = without_small(opened, AREA_CELLS_LEAST)
-    filled = 1 - without_small(1 - kept, HOLE_CELLS_MOST)
-    result: Mask = filled[2:-2, 2:-2] > 0
+def join(cells: Mask, sure: Mask) -> Mask:
+    """Drop strips and what touches no sure cell, and fill holes of a cell mask."""
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    padded = np.pad(cells.astype(np.uint8), 5, mode="edge")
+    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, disk)
+    kept = touching(opened, np.pad(sure, 5), AREA_CELLS_LEAST)
+    holes = 1 - kept
+    filled = kept | (holes - touching(holes, holes > 0, HOLE_CELLS_MOST))
+    result: Mask = filled[5:-5, 5:-5] > 0
     return result
 
 
-def without_small(cells: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:
-    """Remove connected areas of fewer cells than `least`."""
+def touching(cells: NDArray[np.uint8], sure: Mask, least: int) -> NDArray[np.uint8]:
+    """Keep the connected areas that hold a sure cell and at least `least` cells."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
     keep = np.zeros(count, np.uint8)
-    keep[1:] = stats[1:, cv2.CC_STAT_AREA] >= least
-    return keep[labels]
+    keep[np.unique(labels[sure])] = 1
+    keep &= (stats[:, cv2.CC_STAT_AREA] >= least).astype(np.uint8)
+    keep[0] = 0
+    kept: NDArray[np.uint8] = keep[labels]
+    return kept
