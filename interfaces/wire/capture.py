@@ -1,0 +1,107 @@
+"""The capture: images or one transaction of untrusted bytes -> samples with their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from interfaces import formats
+from interfaces.formats.errors import FormatRefused
+from interfaces.pb.eurodac.central.v1 import terms_pb2
+from matcher.vocabulary import FaceSample, FingerPosition, FingerSample, Impression
+
+
+def capture_from(message: terms_pb2.Capture) -> formats.Capture:
+    """Samples of a capture: either single images or one ANSI/NIST-ITL transaction."""
+    images = bool(message.fingers) or message.HasField("face")
+    if images and message.transaction:
+        reason = "both images and a transaction are given"
+        raise FormatRefused("W01 VALUE", "capture", reason, "send one of the two")
+    if message.transaction:
+        capture = formats.read(message.transaction)
+    else:
+        capture = formats.Capture(fingers=_fingers(message), faces=_faces(message))
+    return _declare_missing(capture, _missing_from(message))
+
+
+def _fingers(message: terms_pb2.Capture) -> tuple[FingerSample, ...]:
+    fingers: list[FingerSample] = []
+    for image in message.fingers:
+        fingers += formats.read_finger(
+            image.image,
+            position=position_from(image.position),
+            impression=impression_from(image.impression),
+            dpi=image.dpi or None,
+        )
+    seen = {(finger.position, finger.impression) for finger in fingers}
+    if len(seen) < len(fingers):
+        raise FormatRefused(
+            "Q06 DUPLICATE_FINGER",
+            "capture.fingers",
+            "a finger is there twice in the same impression",
+            "send each finger once",
+        )
+    return tuple(fingers)
+
+
+def _faces(message: terms_pb2.Capture) -> tuple[FaceSample, ...]:
+    return (formats.read_face(message.face.image),) if message.HasField("face") else ()
+
+
+def _declare_missing(
+    capture: formats.Capture, declared: Mapping[FingerPosition, formats.MissingReason]
+) -> formats.Capture:
+    """The capture with the fingers declared missing; one both present and missing is refused."""
+    missing = {**capture.missing, **declared}
+    if any(finger.position in missing for finger in capture.fingers):
+        raise FormatRefused(
+            "W01 VALUE",
+            "missing_fingers",
+            "a finger is declared missing and present",
+            "leave out one of the two",
+        )
+    return replace(capture, missing=missing)
+
+
+def _missing_from(
+    message: terms_pb2.Capture,
+) -> dict[FingerPosition, formats.MissingReason]:
+    return {
+        position_from(entry.position): _missing_reason(entry.reason)
+        for entry in message.missing_fingers
+    }
+
+
+def _missing_reason(value: int) -> formats.MissingReason:
+    reasons: dict[int, formats.MissingReason] = {
+        terms_pb2.MISSING_REASON_AMPUTATED: formats.MissingReason.AMPUTATED,
+        terms_pb2.MISSING_REASON_UNABLE_TO_PRINT: formats.MissingReason.UNABLE_TO_PRINT,
+    }
+    if value not in reasons:
+        raise FormatRefused(
+            "W01 VALUE", "missing_fingers.reason", "no known reason", "say amputated or unable"
+        )
+    return reasons[value]
+
+
+def position_from(value: int) -> FingerPosition:
+    """Position code of a sample; 0 and unknown numbers are refused."""
+    if value not in FingerPosition.__members__.values() or value == FingerPosition.UNKNOWN:
+        raise FormatRefused("W01 VALUE", "position", "no known position code", "use codes 1 to 15")
+    return FingerPosition(value)
+
+
+def position_to(position: FingerPosition) -> terms_pb2.FingerPosition.ValueType:
+    """The same code on the wire."""
+    return terms_pb2.FingerPosition.Value(f"FINGER_POSITION_{position.name}")
+
+
+def impression_from(value: int) -> Impression:
+    """Impression of a sample; it is never guessed."""
+    impressions: dict[int, Impression] = {
+        terms_pb2.IMPRESSION_FLAT: Impression.FLAT,
+        terms_pb2.IMPRESSION_ROLLED: Impression.ROLLED,
+    }
+    if value not in impressions:
+        raise FormatRefused("W01 VALUE", "impression", "no known impression", "say flat or rolled")
+    return impressions[value]

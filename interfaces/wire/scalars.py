@@ -1,0 +1,117 @@
+"""Single values of a message <-> terms: texts, days, instants, enumerations, codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from interfaces.eurodac.categories import Category
+from interfaces.eurodac.dataset import MarkType, Sex
+from interfaces.formats.errors import FormatRefused
+from interfaces.pb.eurodac.central.v1 import terms_pb2
+
+MAX_TEXT_CHARACTERS = 200
+"""Longest text of one field: the longest names on record have about 150 characters."""
+
+MAX_TEXTS = 32
+"""Most entries of one list of names or nationalities; police records of aliases stay below."""
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def instant_from(message: Timestamp, field: str = "timestamp") -> datetime:
+    """Aware UTC instant of a timestamp, to the microsecond."""
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise FormatRefused(
+            "W01 VALUE", field, "outside the years 1 to 9999", "send a valid instant"
+        ) from error
+
+
+def instant_to(instant: datetime) -> Timestamp:
+    """Timestamp of an aware instant."""
+    message = Timestamp()
+    message.FromDatetime(instant)
+    return message
+
+
+def text(name: str, value: str) -> str:
+    """A text within its limit, without control characters."""
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise FormatRefused("W03 TOO_LONG", name, "text too long", f"at most {MAX_TEXT_CHARACTERS}")
+    if any(ord(character) < 32 for character in value):
+        raise FormatRefused("W01 VALUE", name, "control characters in a text", "send plain text")
+    return value
+
+
+def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """A list of texts within its limit, none empty."""
+    entries = tuple(text(name, value) for value in values)
+    if len(entries) > MAX_TEXTS:
+        raise FormatRefused("W03 TOO_LONG", name, "too many entries", f"at most {MAX_TEXTS}")
+    if "" in entries:
+        raise FormatRefused("W01 VALUE", name, "an entry is empty", "leave it out")
+    return entries
+
+
+def day(name: str, value: str) -> date | None:
+    """An ISO 8601 day; None when empty."""
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise FormatRefused("W01 VALUE", name, "not a day", "use YYYY-MM-DD") from error
+
+
+def enumerated(wire: Any, prefix: str, kind: type[_E]) -> Callable[[str, int], _E]:
+    """Reader of an enumeration whose wire names are the prefix and the term's value."""
+    names = {wire.Value(f"{prefix}{member.value}"): member for member in kind}
+
+    def read(name: str, value: int) -> _E:
+        if value not in names:
+            reason = "not one of the known values"
+            raise FormatRefused("W01 VALUE", name, reason, f"use one of {[*kind]}")
+        return names[value]
+
+    return read
+
+
+def day_to(day: date | None) -> str:
+    """The ISO 8601 day; empty when None."""
+    return "" if day is None else day.isoformat()
+
+
+def category_from(value: int) -> Category:
+    """Category of a number on the wire."""
+    return enumerated(terms_pb2.Category, "CATEGORY_", Category)("category", value)
+
+
+def category_to(category: Category) -> terms_pb2.Category.ValueType:
+    """Number of a category on the wire."""
+    return terms_pb2.Category.Value(f"CATEGORY_{category}")
+
+
+def mark_type_from(value: int) -> MarkType:
+    """Mark type of a number on the wire."""
+    return enumerated(terms_pb2.MarkType, "MARK_TYPE_", MarkType)("type", value)
+
+
+def mark_type_to(mark: MarkType) -> terms_pb2.MarkType.ValueType:
+    """Number of a mark type on the wire."""
+    return terms_pb2.MarkType.Value(f"MARK_TYPE_{mark}")
+
+
+def sex_from(value: int) -> Sex:
+    """Sex of a number on the wire."""
+    return enumerated(terms_pb2.Sex, "SEX_", Sex)("sex", value)
+
+
+def sex_to(sex: Sex) -> terms_pb2.Sex.ValueType:
+    """Number of a sex on the wire."""
+    return terms_pb2.Sex.Value(f"SEX_{sex}")
