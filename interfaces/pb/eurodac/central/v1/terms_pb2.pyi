@@ -31,40 +31,70 @@ class _CategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Category.Val
     DESCRIPTOR: _descriptor.EnumDescriptor
     CATEGORY_UNSPECIFIED: _Category.ValueType  # 0
     CATEGORY_APPLICANT_REG: _Category.ValueType  # 1
+    """Digit 1: registered applicant, Art. 15(1)(a)."""
     CATEGORY_APPLICANT_BORDER: _Category.ValueType  # 2
+    """Digit 1: applicant at the border, Art. 15(1)(b)."""
     CATEGORY_APPLICANT_ARRIVAL: _Category.ValueType  # 3
+    """Digit 1: arrival after take charge, Art. 16(2)(a); stored without comparison."""
     CATEGORY_APPLICANT_RELOCATED: _Category.ValueType  # 4
+    """Digit 1: arrival after relocation, Art. 25(2)."""
     CATEGORY_IRREGULAR_CROSSING: _Category.ValueType  # 5
+    """Digit 2: apprehended at irregular crossing, Art. 22(1)."""
     CATEGORY_ILLEGAL_STAY: _Category.ValueType  # 6
+    """Digit 3: found illegally staying, Art. 23(1)."""
     CATEGORY_ILLEGAL_STAY_RELOCATED: _Category.ValueType  # 7
+    """Digit 3: arrival after relocation, Art. 25(2)."""
     CATEGORY_SAR: _Category.ValueType  # 8
+    """Digit 9: disembarked after search and rescue, Art. 24(1)."""
     CATEGORY_TEMP_PROTECTION: _Category.ValueType  # 9
+    """Digit 0: beneficiary of temporary protection, Art. 26(1)."""
     CATEGORY_ADMISSION_SEARCH: _Category.ValueType  # 10
+    """Digit 7: search before admission, Art. 18(1); never stored."""
     CATEGORY_ADMISSION_RECORD: _Category.ValueType  # 11
+    """Digit 7: outcome of an admission procedure, Art. 18(2); stored without comparison."""
     CATEGORY_NATIONAL_RESETTLEMENT: _Category.ValueType  # 12
+    """Digit 8: national resettlement, Art. 20(1); stored without comparison."""
     CATEGORY_LEA_SEARCH: _Category.ValueType  # 13
+    """Digit 4: search by designated authorities, Arts 32 and 33."""
     CATEGORY_EUROPOL_SEARCH: _Category.ValueType  # 14
+    """Digit 5: search by Europol, Art. 34."""
     CATEGORY_DATA_SUBJECT: _Category.ValueType  # 15
+    """Digit 6: access, rectification or erasure request, Art. 43."""
 
 class Category(_Category, metaclass=_CategoryEnumTypeWrapper):
     """Kind of person or request; the digit of the reference number follows from it (Art. 37(4))."""
 
 CATEGORY_UNSPECIFIED: Category.ValueType  # 0
 CATEGORY_APPLICANT_REG: Category.ValueType  # 1
+"""Digit 1: registered applicant, Art. 15(1)(a)."""
 CATEGORY_APPLICANT_BORDER: Category.ValueType  # 2
+"""Digit 1: applicant at the border, Art. 15(1)(b)."""
 CATEGORY_APPLICANT_ARRIVAL: Category.ValueType  # 3
+"""Digit 1: arrival after take charge, Art. 16(2)(a); stored without comparison."""
 CATEGORY_APPLICANT_RELOCATED: Category.ValueType  # 4
+"""Digit 1: arrival after relocation, Art. 25(2)."""
 CATEGORY_IRREGULAR_CROSSING: Category.ValueType  # 5
+"""Digit 2: apprehended at irregular crossing, Art. 22(1)."""
 CATEGORY_ILLEGAL_STAY: Category.ValueType  # 6
+"""Digit 3: found illegally staying, Art. 23(1)."""
 CATEGORY_ILLEGAL_STAY_RELOCATED: Category.ValueType  # 7
+"""Digit 3: arrival after relocation, Art. 25(2)."""
 CATEGORY_SAR: Category.ValueType  # 8
+"""Digit 9: disembarked after search and rescue, Art. 24(1)."""
 CATEGORY_TEMP_PROTECTION: Category.ValueType  # 9
+"""Digit 0: beneficiary of temporary protection, Art. 26(1)."""
 CATEGORY_ADMISSION_SEARCH: Category.ValueType  # 10
+"""Digit 7: search before admission, Art. 18(1); never stored."""
 CATEGORY_ADMISSION_RECORD: Category.ValueType  # 11
+"""Digit 7: outcome of an admission procedure, Art. 18(2); stored without comparison."""
 CATEGORY_NATIONAL_RESETTLEMENT: Category.ValueType  # 12
+"""Digit 8: national resettlement, Art. 20(1); stored without comparison."""
 CATEGORY_LEA_SEARCH: Category.ValueType  # 13
+"""Digit 4: search by designated authorities, Arts 32 and 33."""
 CATEGORY_EUROPOL_SEARCH: Category.ValueType  # 14
+"""Digit 5: search by Europol, Art. 34."""
 CATEGORY_DATA_SUBJECT: Category.ValueType  # 15
+"""Digit 6: access, rectification or erasure request, Art. 43."""
 Global___Category: _TypeAlias = Category  # noqa: Y015
 
 class _Sex:
@@ -575,33 +605,50 @@ class DataSet(_message.Message):
     MARKS_FIELD_NUMBER: _builtins.int
     CASE_REFERENCE_FIELD_NUMBER: _builtins.int
     reference_number: _builtins.str
+    """Row 11, Art. 37(3) and (4): letters of the State, category digit, running part."""
     category: Global___Category.ValueType
     origin: _builtins.str
     """Member State of origin: the letters of its reference numbers."""
     date_of_birth: _builtins.str
-    """ISO 8601 day, month or year, or UNKNOWN."""
+    """Row 5: ISO 8601 day, month or year, or UNKNOWN."""
     place_of_birth: _builtins.str
+    """Row 6."""
     sex: Global___Sex.ValueType
+    """Row 8."""
     operator_user_id: _builtins.str
+    """Row 14."""
     responsible_state: _builtins.str
+    """Row 15, Art. 17(2)(a)."""
     relocation_state: _builtins.str
+    """Row 16, Art. 25(1)."""
     arrival_after_take_charge_on: _builtins.str
-    """The rows 17 to 21 are ISO 8601 days."""
+    """Row 17, Art. 17(2)(c). This and the four dates below are ISO 8601 days."""
     arrival_after_take_back_on: _builtins.str
+    """Row 18, Art. 16(2)(b)."""
     left_member_states_on: _builtins.str
+    """Row 19, Art. 16(2)(c)."""
     removed_on: _builtins.str
+    """Row 20, Arts 16(2)(d), 22(7), 23(6), 24(7)."""
     arrival_after_relocation_on: _builtins.str
+    """Row 21, Art. 25(2)."""
     security_flag: _builtins.bool
+    """Row 23: the fact alone; its ground stays national."""
     application_rejected: _builtins.bool
+    """Row 24, Art. 17(2)(j)."""
     border_procedure_final: _builtins.bool
+    """Row 25, Art. 17(2)(k)."""
     avrr_granted: _builtins.bool
+    """Row 26: assisted voluntary return and reintegration granted."""
     exclusion_ground_applies: _builtins.bool
+    """Row 30, Art. 26(2)(o)."""
     case_reference: _builtins.str
     """Of an arrival data set (Arts 16(2)(a), 25(2)): the reference number of the transferring
     State's data set, by which the two are linked without comparison.
     """
     @_builtins.property
-    def surnames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def surnames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Row 3, with the four lists below."""
+
     @_builtins.property
     def forenames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -612,26 +659,44 @@ class DataSet(_message.Message):
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def nationalities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """ISO 3166-1 alpha-3 codes, XXA for stateless persons, UNKNOWN."""
+        """Row 4: ISO 3166-1 alpha-3 codes, XXA for stateless persons, UNKNOWN."""
 
     @_builtins.property
-    def event(self) -> Global___Event: ...
+    def event(self) -> Global___Event:
+        """Row 7: application, apprehension, disembarkation, registration."""
+
     @_builtins.property
-    def document(self) -> Global___Document: ...
+    def document(self) -> Global___Document:
+        """Row 9."""
+
     @_builtins.property
-    def document_scans(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentScan]: ...
+    def document_scans(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentScan]:
+        """Row 10: one identity or travel document, or one other document."""
+
     @_builtins.property
-    def biometrics_taken_at(self) -> _timestamp_pb2.Timestamp: ...
+    def biometrics_taken_at(self) -> _timestamp_pb2.Timestamp:
+        """Row 12."""
+
     @_builtins.property
-    def transmitted_at(self) -> _timestamp_pb2.Timestamp: ...
+    def transmitted_at(self) -> _timestamp_pb2.Timestamp:
+        """Row 13: retention starts here, Art. 29."""
+
     @_builtins.property
-    def visa(self) -> Global___Visa: ...
+    def visa(self) -> Global___Visa:
+        """Row 22, Art. 17(2)(h)."""
+
     @_builtins.property
-    def admission_decision(self) -> Global___AdmissionDecision: ...
+    def admission_decision(self) -> Global___AdmissionDecision:
+        """Rows 27 to 29, Arts 19(1)(o) to (q) and 21(1)(o)."""
+
     @_builtins.property
-    def council_decision(self) -> Global___CouncilDecision: ...
+    def council_decision(self) -> Global___CouncilDecision:
+        """Row 31, Art. 26(2)(p)."""
+
     @_builtins.property
-    def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mark]: ...
+    def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mark]:
+        """Row 32."""
+
     def __init__(
         self,
         *,
