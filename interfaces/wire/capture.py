@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from interfaces import formats
+from interfaces.formats.capture import check_fingers
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from matcher.vocabulary import FaceSample, FingerPosition, FingerSample, Impression
@@ -33,14 +34,6 @@ def _fingers(message: terms_pb2.Capture) -> tuple[FingerSample, ...]:
             impression=impression_from(image.impression),
             dpi=image.dpi or None,
         )
-    seen = {(finger.position, finger.impression) for finger in fingers}
-    if len(seen) < len(fingers):
-        raise FormatRefused(
-            "Q06 DUPLICATE_FINGER",
-            "capture.fingers",
-            "a finger is there twice in the same impression",
-            "send each finger once",
-        )
     return tuple(fingers)
 
 
@@ -51,15 +44,9 @@ def _faces(message: terms_pb2.Capture) -> tuple[FaceSample, ...]:
 def _declare_missing(
     capture: formats.Capture, declared: Mapping[FingerPosition, formats.MissingReason]
 ) -> formats.Capture:
-    """The capture with the fingers declared missing; one both present and missing is refused."""
+    """The capture with the fingers declared missing beside those its transaction declares."""
     missing = {**capture.missing, **declared}
-    if any(finger.position in missing for finger in capture.fingers):
-        raise FormatRefused(
-            "W01 VALUE",
-            "missing_fingers",
-            "a finger is declared missing and present",
-            "leave out one of the two",
-        )
+    check_fingers(capture.fingers, missing)
     return replace(capture, missing=missing)
 
 

@@ -68,7 +68,8 @@ def retry_after_in(status: Status) -> timedelta | None:
     info = RetryInfo()
     for detail in status.details:
         if detail.Unpack(info):
-            return info.retry_delay.ToTimedelta()
+            delay: timedelta = info.retry_delay.ToTimedelta()
+            return delay
     return None
 
 
