@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from benchmarks.results import ROOT
 from matcher.vocabulary import FingerSample
@@ -43,5 +44,5 @@ def read_set(name: str, folder: Path = DATA) -> Iterator[Print]:
         image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if image is None:
             raise ValueError(f"an image of {name} cannot be read")
-        sample = FingerSample(image, DPI.get(name, 500.0))
+        sample = FingerSample(image.astype(np.uint8), DPI.get(name, 500.0))
         yield Print(name, finger, impression, sample)

@@ -105,7 +105,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def find_commit() -> str:
-    """Short id of the commit measured, with "+" when files differ from it; "unknown" without git."""
+    """Short id of the commit measured, "+" when files differ from it, "unknown" without git."""
     try:
         commit = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no")
