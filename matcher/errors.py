@@ -3,7 +3,8 @@
     MatcherError
     ├── Malformed            bytes or arrays that are not what they claim to be
     ├── ModelMismatch        templates of different model ids were to be compared
-    └── ModelUnavailable     a model file is missing or its hash is not the manifest's
+    ├── ModelUnavailable     a model file is missing or its hash is not the manifest's
+    └── Abandoned            a search was given up at its deadline, and found nothing out
 
 An unusable finger or face is not an error: it yields quality 0, a reason, and a
 template that never matches.
@@ -24,3 +25,7 @@ class ModelMismatch(MatcherError):
 
 class ModelUnavailable(MatcherError):
     """A model file is missing or altered; the text says which command prepares it."""
+
+
+class Abandoned(MatcherError):
+    """A search was given up at its deadline; this is no answer, least of all a negative one."""

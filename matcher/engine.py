@@ -1,0 +1,159 @@
+"""The matcher as one object: samples in; references, comparisons and explanations out.
+
+    engine = Engine.open(models)
+    probe = engine.extract(samples).reference
+    engine.compare(probe, reference).score >= threshold
+
+One engine serves all threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from matcher import extraction
+from matcher.calibration import finger_score
+from matcher.errors import Malformed
+from matcher.face import EMBEDDING, FaceEngine, face_score
+from matcher.face import compare as compare_faces
+from matcher.gallery import Gallery
+from matcher.lineup import check_models, is_comparable, line_up, name_finger_model, settle
+from matcher.pairing import Described, Pairing, compare, describe, explain
+from matcher.vocabulary import (
+    MINUTIA,
+    Comparison,
+    FaceSample,
+    FaceTemplate,
+    FingerPosition,
+    FingerSample,
+    FingerTemplate,
+    Quality,
+    Reference,
+    Sample,
+)
+
+PLAIN_THUMBS = {
+    FingerPosition.RIGHT_THUMB_PLAIN: FingerPosition.RIGHT_THUMB,
+    FingerPosition.LEFT_THUMB_PLAIN: FingerPosition.LEFT_THUMB,
+}
+"""Codes of a single thumb taken flat beside the four-finger slaps: the finger is the same."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extraction:
+    """What became of some samples of one person. qualities: one per sample, in their order."""
+
+    reference: Reference
+    qualities: tuple[Quality, ...]
+
+
+class Engine:
+    """Knows the order of the stages; holds the nets."""
+
+    def __init__(self, faces: FaceEngine) -> None:
+        self._faces = faces
+        self.models = extraction.MODEL, EMBEDDING
+
+    @classmethod
+    def open(cls, models: Path) -> Engine:
+        """Load the nets and compile the kernels, so that the first request is as fast as others.
+
+        Raises ModelUnavailable, naming the command that prepares what is missing.
+        """
+        began = time.monotonic()
+        engine = cls(FaceEngine.open(models))
+        log.info("warming the matcher; a first start compiles its kernels")
+        engine._warm()
+        log.info("matcher ready after %.1f s: %s", time.monotonic() - began, engine.models)
+        return engine
+
+    def extract(self, samples: Sequence[Sample]) -> Extraction:
+        """The reference of one person from the samples of one capture.
+
+        Of several samples of one finger (flat and rolled), or several photographs, the template
+        of the best quality is kept, the first where equal: a second one of the same skin would
+        count twice. Fingers of unknown position are all kept. Raises Malformed for slaps, which
+        must have been split into fingers, and for samples beyond the limits.
+        """
+        extracted = [self._extract(sample) for sample in samples]
+        found = [template for template, _ in extracted if template is not None]
+        fingers = _choose_fingers(t for t in found if isinstance(t, FingerTemplate))
+        faces = [template for template in found if isinstance(template, FaceTemplate)]
+        face = max(faces, key=lambda template: template.quality, default=None)
+        return Extraction(Reference(fingers, face), tuple(quality for _, quality in extracted))
+
+    def compare(self, probe: Reference, reference: Reference) -> Comparison:
+        """Compare a probe with one reference over everything that both have.
+
+        Raises ModelMismatch for templates of different models, and Malformed where the reference
+        has a finger of unknown position.
+        """
+        check_models(name_finger_model(probe.fingers), name_finger_model(reference.fingers))
+        if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
+            raise Malformed("a reference names the position of every finger")
+        lineup, theirs = line_up(probe), _describe_by_position(reference)
+        ours = [describe(finger) for finger in lineup.fingers]
+        raw = [
+            compare(ours[finger], theirs[position]) if position in theirs else np.nan
+            for finger, position in lineup.meetings
+        ]
+        cosine = np.nan
+        if lineup.face is not None and reference.face is not None:
+            cosine = compare_faces(lineup.face, reference.face)
+        scores = finger_score(np.array([raw], np.float32))
+        faces = face_score(np.array([cosine], np.float32))
+        return settle(lineup, scores, faces).describe(0)
+
+    def explain(self, probe: FingerTemplate, reference: FingerTemplate) -> Pairing:
+        """Which minutiae of two fingers belong together, for the expert's screen."""
+        check_models(probe.model, reference.model)
+        return explain(describe(probe), describe(reference))
+
+    def _extract(self, sample: Sample) -> tuple[FingerTemplate | FaceTemplate | None, Quality]:
+        if isinstance(sample, FaceSample):
+            return self._faces.extract(sample)
+        position = PLAIN_THUMBS.get(sample.position, sample.position)
+        if position > max(PLAIN_THUMBS.values()) and not position.is_finger:
+            raise Malformed("a slap must be split into fingers before extraction")
+        return extraction.extract_finger(replace(sample, position=position))
+
+    def _warm(self) -> None:
+        """Run every compiled path once on made-up input."""
+        ridges = 127 + 100 * np.sin(np.add.outer(np.arange(300) ** 2 / 900, np.arange(300) / 1.5))
+        finger, _ = extraction.extract_finger(FingerSample(ridges.astype(np.uint8), 500.0))
+        self._faces.extract(FaceSample(np.zeros((64, 64, 3), np.uint8)))
+        scattered = np.zeros(16, MINUTIA)
+        for name, top in {"x": 4000, "y": 4000, "angle": 65535}.items():
+            scattered[name] = np.random.default_rng(0).integers(0, top, 16)
+        thumb = replace(finger, minutiae=scattered, position=FingerPosition.RIGHT_THUMB)
+        person = Reference((thumb,), FaceTemplate(np.ones(1, np.float32), 0, EMBEDDING))
+        probe = replace(person, fingers=(replace(thumb, position=FingerPosition.UNKNOWN),))
+        gallery = Gallery()
+        gallery.enrol(0, person)
+        gallery.search(probe, threshold=0.0)
+        self.explain(thumb, thumb)
+
+
+def _choose_fingers(fingers: Iterable[FingerTemplate]) -> tuple[FingerTemplate, ...]:
+    """One finger per position, the best; all of unknown position, as they came."""
+    best: dict[FingerPosition, FingerTemplate] = {}
+    unknown = []
+    for finger in fingers:
+        if finger.position is FingerPosition.UNKNOWN:
+            unknown.append(finger)
+        elif finger.position not in best or finger.quality > best[finger.position].quality:
+            best[finger.position] = finger
+    return (*unknown, *(best[position] for position in sorted(best)))
+
+
+def _describe_by_position(reference: Reference) -> dict[FingerPosition, Described]:
+    usable = (finger for finger in reference.fingers if is_comparable(finger))
+    return {finger.position: describe(finger) for finger in usable}
