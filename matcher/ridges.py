@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
-LIGHT_SPREAD_PX = 12.0
+LIGHT_SPREAD_PX = 6.0
 """Illumination is what changes slower than about two ridges."""
 
-CONTRAST_SPREAD_PX = 16.0
+CONTRAST_SPREAD_PX = 10.0
 """Contrast is evened out over the size of a fingertip's details, not of single ridges."""
 
 CONTRAST_FLOOR_GREY = 6.0
