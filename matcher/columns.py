@@ -3,10 +3,11 @@
 A block is filled from the front and stays where it is, so that a reader may walk through it
 without a lock while another thread appends or erases, and no stale copy of a code is ever left
 behind by growing. A handle names one code for as long as it lives. Erasing overwrites the code
-at once; its place is used again by the next code of the same room.
+with zeros at once; its room is used again only after reuse() was called for the handle.
 
-What a reader finds under a handle that is written at the same moment is undefined but safe: the
-room of a handle never changes. Telling such readings from good ones is the gallery's business.
+A reader that holds the handle of a code erased meanwhile finds some of it or zeros, which the
+kernels bear; it must never find the code of another mixed in, and so the gallery calls reuse()
+when no reader can hold the handle any more. Which readings were spoilt is the gallery's business.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class FingerColumn:
         self._fingers_used = BLOCK_FINGERS
         self._minutiae_used = BLOCK_MINUTIAE
         self._free: defaultdict[int, list[int]] = defaultdict(list)
+        self._erased: dict[int, int] = {}
 
     def add(self, finger: Described) -> int:
         """Keep a finger; returns its handle."""
@@ -63,14 +65,18 @@ class FingerColumn:
         return handle
 
     def erase(self, handle: int) -> None:
-        """Overwrite a finger with zeros and leave its room to the next."""
+        """Overwrite a finger with zeros."""
         block, row = self._find(handle)
         start, room = int(block.starts[row]), _room(int(block.counts[row]))
         block.counts[row] = 0
         block.places[start : start + room] = 0
         block.words[start : start + room] = 0
         block.outlines[row] = 0
-        self._free[room].append(handle)
+        self._erased[handle] = room
+
+    def reuse(self, handle: int) -> None:
+        """Leave the room of an erased finger to the next: no reader holds the handle any more."""
+        self._free[self._erased.pop(handle)].append(handle)
 
     def compare(self, probe: Described, handles: NDArray[np.int64]) -> NDArray[np.float32]:
         """Raw similarities of a probe with the fingers of the handles, NaN where ABSENT."""
@@ -117,8 +123,11 @@ class FaceColumn:
         return handle
 
     def erase(self, handle: int) -> None:
-        """Overwrite a vector with zeros and leave its place to the next."""
+        """Overwrite a vector with zeros."""
         self._blocks[handle // BLOCK_FACES][handle % BLOCK_FACES] = 0
+
+    def reuse(self, handle: int) -> None:
+        """Leave the place of an erased vector to the next: no reader holds the handle any more."""
         self._free.append(handle)
 
     def compare(

@@ -16,8 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import numpy as np
@@ -75,6 +74,15 @@ class _Query:
     fingers: tuple[Described, ...]
 
 
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """What a search under way has to know. since: the number of erasures when it began; touched:
+    every row that changed after that."""
+
+    since: int
+    touched: set[int] = field(default_factory=set)
+
+
 class Gallery:
     """Person-level references by number, each in one partition."""
 
@@ -88,7 +96,9 @@ class Gallery:
         self._finger_model: str | None = None
         self._face_model: str | None = None
         self._sum = 0
-        self._watches: list[set[int]] = []
+        self._watches: list[_Watch] = []
+        self._erasures = 0
+        self._cooling: deque[tuple[int, Codes]] = deque()
 
     def __len__(self) -> int:
         return len(self._persons)
@@ -157,18 +167,18 @@ class Gallery:
         # 1. Order and describe the probe, before any lock is taken.
         lineup = line_up(probe, compare_face=compare_face)
         query = _Query(lineup, tuple(describe(finger) for finger in lineup.fingers))
-        with self._watch() as touched:
-            # 2. Under the lock: choose the persons; what changes from here on is told to us.
-            with self._lock:
-                self._check_probe(probe, lineup)
-                rows = self._persons.select(partitions)
-                codes = self._persons.codes(rows)
-                self._watches.append(touched)
+        # 2. Under the lock: choose the persons; what changes from here on is told to the watch.
+        with self._lock:
+            self._check_probe(probe, lineup)
+            rows = self._persons.select(partitions)
+            codes = self._persons.codes(rows)
+            watch = self._begin_watch()
+        try:
             # 3. Without the lock: compare with every one of them.
             fused = self._scan(query, codes, deadline)
             # 4. Under the lock: compare anew with what was touched, rank, describe the best.
             with self._lock:
-                fresh = np.array(sorted(touched), np.int64)
+                fresh = np.array(sorted(watch.touched), np.int64)
                 stale = np.isin(rows, fresh)
                 changed = self._persons.keep_live(fresh, partitions)
                 again = self._compare(query, self._persons.codes(changed)).fused
@@ -176,16 +186,18 @@ class Gallery:
                 fused = np.concatenate([fused[~stale], again])
                 best = self._rank(rows, fused, threshold)[:at_most]
                 return self._describe(query, best)
-
-    @contextmanager
-    def _watch(self) -> Iterator[set[int]]:
-        """A set that learns every row touched once it is among the watches."""
-        touched: set[int] = set()
-        try:
-            yield touched
         finally:
-            with self._lock:
-                self._watches = [other for other in self._watches if other is not touched]
+            self._end_watch(watch)
+
+    def _begin_watch(self) -> _Watch:
+        watch = _Watch(self._erasures)
+        self._watches.append(watch)
+        return watch
+
+    def _end_watch(self, watch: _Watch) -> None:
+        with self._lock:
+            self._watches.remove(watch)
+            self._release_cooled()
 
     def _scan(
         self, query: _Query, codes: Codes, deadline: Callable[[], bool] | None
@@ -255,13 +267,28 @@ class Gallery:
         row = self._persons.find(reference_id)
         self._leave(row)
         codes = self._persons.codes(np.array([row]))
+        for column, handle in self._handles(codes):
+            column.erase(handle)
+        self._persons.remove(row)
+        self._erasures += 1
+        self._cooling.append((self._erasures, codes))
+        self._release_cooled()
+        return True
+
+    def _release_cooled(self) -> None:
+        """Use rooms again that no search can be reading: all under way began after the erasure."""
+        oldest = min((watch.since for watch in self._watches), default=self._erasures)
+        while self._cooling and self._cooling[0][0] <= oldest:
+            for column, handle in self._handles(self._cooling.popleft()[1]):
+                column.reuse(handle)
+
+    def _handles(self, codes: Codes) -> Iterator[tuple[FingerColumn | FaceColumn, int]]:
+        """All codes of one person with the columns that hold them."""
         for handle in codes.fingers[codes.fingers != ABSENT]:
-            self._fingers.erase(int(handle))
+            yield self._fingers, int(handle)
         for handle in codes.faces[codes.faces != ABSENT]:
             assert self._faces is not None
-            self._faces.erase(int(handle))
-        self._persons.remove(row)
-        return True
+            yield self._faces, int(handle)
 
     def _enter(self, row: int) -> None:
         """A row now holds something new: count it in and tell the searches under way."""
@@ -274,8 +301,8 @@ class Gallery:
         self._tell(row)
 
     def _tell(self, row: int) -> None:
-        for touched in self._watches:
-            touched.add(row)
+        for watch in self._watches:
+            watch.touched.add(row)
 
     def _adopt_models(self, reference: Reference) -> None:
         """Refuse templates of other models than the first; those are the gallery's for good."""

@@ -1,0 +1,480 @@
+"""The gallery: a complete search over what is there at its end, and nothing of what was erased."""
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import cache
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from benchmarks.galleries import Draw, draw_capture, draw_finger, draw_reference
+from matcher import gallery as gallery_module
+from matcher import templates
+from matcher.columns import FaceColumn, FingerColumn, multiply_rows
+from matcher.engine import Engine
+from matcher.errors import Abandoned, Malformed, ModelMismatch
+from matcher.gallery import Gallery, digest_entries
+from matcher.pairing import compare, describe
+from matcher.persons import Codes
+from matcher.vocabulary import (
+    Candidate,
+    FaceTemplate,
+    FingerPosition,
+    Reference,
+)
+
+SHORT = Draw(minutiae=18)
+
+
+@cache
+def person(seed: int) -> Reference:
+    """A person of whom a part was captured: any mask of fingers, some unusable, face or not."""
+    rng = np.random.default_rng((seed, 7))
+    whole = draw_reference(seed, SHORT)
+    kept = [finger for finger in whole.fingers if rng.random() < 0.5]
+    fingers = tuple(
+        replace(finger, minutiae=finger.minutiae[: rng.choice([0, 3])])
+        if rng.random() < 0.1
+        else finger
+        for finger in kept
+    )
+    return Reference(fingers, whole.face if rng.random() < 0.6 else None)
+
+
+def probe_of(seed: int, *, unknown: Collection[int] = ()) -> Reference:
+    """Another capture of all that a person has; the fingers at `unknown` without position."""
+    capture = draw_capture(draw_reference(seed, SHORT), seed)
+    fingers = tuple(
+        replace(finger, position=FingerPosition.UNKNOWN) if place in unknown else finger
+        for place, finger in enumerate(capture.fingers)
+    )
+    return Reference(fingers, capture.face)
+
+
+@cache
+def engine() -> Engine:
+    """The engine without its nets, which comparing does not need."""
+    return Engine.__new__(Engine)
+
+
+def search_stupidly(
+    held: dict[int, tuple[int, Reference]],
+    probe: Reference,
+    *,
+    partitions: Collection[int] | None,
+    threshold: float,
+) -> list[Candidate]:
+    """Compare one by one, sort, and that is it."""
+    found = []
+    for reference_id, (partition, reference) in held.items():
+        if partitions is not None and partition not in partitions:
+            continue
+        comparison = engine().compare(probe, reference)
+        compared = comparison.fingers or comparison.face is not None
+        if compared and comparison.score >= threshold:
+            found.append(Candidate(reference_id, comparison))
+    return sorted(found, key=lambda one: (-one.comparison.score, one.reference_id))
+
+
+def assert_same(found: Collection[Candidate], expected: Collection[Candidate]) -> None:
+    assert [one.reference_id for one in found] == [one.reference_id for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.comparison.score == pytest.approx(other.comparison.score, abs=1e-3)
+        assert one.comparison.fingers == other.comparison.fingers
+        assert one.comparison.face == pytest.approx(other.comparison.face, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> dict[int, tuple[int, Reference]]:
+    return {7 * seed: (seed % 3, person(seed)) for seed in range(60)}
+
+
+@pytest.fixture(scope="module")
+def full(crowd: dict[int, tuple[int, Reference]]) -> Gallery:
+    gallery = Gallery()
+    for reference_id, (partition, reference) in crowd.items():
+        gallery.enrol(reference_id, reference, partition=partition)
+    return gallery
+
+
+PROBES = {
+    "ten fingers and a face": probe_of(3),
+    "ten fingers": replace(probe_of(4), face=None),
+    "one finger": Reference(probe_of(5).fingers[1:2]),
+    "two fingers": Reference(probe_of(6).fingers[3:5]),
+    "four fingers": Reference(probe_of(8).fingers[1:5]),
+    "a face": Reference((), probe_of(9).face),
+    "one finger of unknown position": Reference(probe_of(10, unknown=[2]).fingers[2:3]),
+    "all of unknown position": probe_of(11, unknown=range(10)),
+    "some of unknown position": probe_of(12, unknown=[0, 5, 6]),
+    "an unusable finger": Reference(
+        tuple(replace(finger, minutiae=finger.minutiae[:3]) for finger in probe_of(13).fingers[:2])
+    ),
+    "nothing": Reference(),
+}
+
+
+@pytest.mark.parametrize("partitions", [None, {0}, {1, 2}, {5}, set()], ids=str)
+@pytest.mark.parametrize("name", PROBES)
+def test_a_search_finds_what_a_stupid_loop_finds(
+    name: str,
+    partitions: set[int] | None,
+    full: Gallery,
+    crowd: dict[int, tuple[int, Reference]],
+) -> None:
+    wanted = None if partitions is None else frozenset(partitions)
+    for threshold in (-1.0, 12.0):
+        found = full.search(PROBES[name], partitions=wanted, threshold=threshold, at_most=100)
+        expected = search_stupidly(crowd, PROBES[name], partitions=partitions, threshold=threshold)
+        assert_same(found, expected)
+
+
+def test_the_mate_leads_the_list(full: Gallery, crowd: dict[int, tuple[int, Reference]]) -> None:
+    seeds = [seed for seed in range(60) if len(person(seed).fingers) >= 3]
+    first = [full.search(probe_of(s), threshold=20, at_most=1)[0].reference_id for s in seeds[:20]]
+    assert first == [7 * seed for seed in seeds[:20]]
+
+
+def test_chunks_and_threads_do_not_change_the_answer(
+    full: Gallery, crowd: dict[int, tuple[int, Reference]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = PROBES["some of unknown position"]
+    whole = full.search(probe, threshold=0, at_most=60)
+    monkeypatch.setattr(gallery_module, "CHUNK_MEETINGS", 90)
+    assert full.search(probe, threshold=0, at_most=60) == whole
+    one_thread = Gallery(threads=1)
+    for reference_id, (partition, reference) in reversed(crowd.items()):
+        one_thread.enrol(reference_id, reference, partition=partition)
+    assert one_thread.search(probe, threshold=0, at_most=60) == whole
+
+
+def test_at_most_keeps_the_best(full: Gallery) -> None:
+    probe = PROBES["ten fingers"]
+    everyone = full.search(probe, threshold=0, at_most=60)
+    assert full.search(probe, threshold=0, at_most=5) == everyone[:5]
+
+
+def test_equal_scores_are_ordered_by_reference_id() -> None:
+    gallery = Gallery()
+    for reference_id in (9, 2, 5):
+        gallery.enrol(reference_id, person(3))
+    assert [one.reference_id for one in gallery.search(probe_of(3), threshold=0)] == [2, 5, 9]
+
+
+def test_a_score_at_the_threshold_is_a_candidate_and_above_it_is_none(full: Gallery) -> None:
+    best = full.search(PROBES["two fingers"], threshold=0)[0].comparison.score
+    assert full.search(PROBES["two fingers"], threshold=best)
+    assert not full.search(PROBES["two fingers"], threshold=np.nextafter(best, np.inf))
+
+
+def test_without_faces_the_face_takes_no_part(full: Gallery) -> None:
+    probe = PROBES["ten fingers and a face"]
+    without = full.search(probe, threshold=0, at_most=60, compare_face=False)
+    assert without == full.search(replace(probe, face=None), threshold=0, at_most=60)
+    other = FaceTemplate(np.ones(1, np.float32), 50, "another net")
+    assert full.search(replace(probe, face=other), threshold=0, at_most=60, compare_face=False)
+
+
+def test_templates_of_other_models_are_refused_and_change_nothing(full: Gallery) -> None:
+    before = full.digest(), len(full)
+    strange_finger = replace(probe_of(1).fingers[0], model="another extractor")
+    face = probe_of(1).face
+    assert face is not None
+    for strange in (
+        Reference((strange_finger,)),
+        Reference((), replace(face, model="another net")),
+        Reference((strange_finger, probe_of(1).fingers[1])),
+    ):
+        with pytest.raises(ModelMismatch):
+            full.search(strange, threshold=0)
+        with pytest.raises(ModelMismatch):
+            full.enrol(0, strange)
+    assert (full.digest(), len(full)) == before
+
+
+def test_bad_references_and_numbers_are_refused_and_change_nothing(full: Gallery) -> None:
+    before = full.digest(), len(full)
+    short_face = FaceTemplate(np.ones(1, np.float32), 50, "random-face-1")
+    for bad in (
+        PROBES["all of unknown position"],
+        Reference(probe_of(1).fingers[:1] * 2),
+        Reference((), short_face),
+    ):
+        with pytest.raises(Malformed):
+            full.enrol(0, bad)
+    with pytest.raises(Malformed):
+        full.search(Reference((), short_face), threshold=0)
+    for call in (
+        lambda: full.enrol(-1, person(0)),
+        lambda: full.enrol(2**63, person(0)),
+        lambda: full.move(0, -1),
+        lambda: full.search(probe_of(0), threshold=float("nan")),
+        lambda: full.search(probe_of(0), threshold=0, at_most=0),
+    ):
+        with pytest.raises(ValueError, match=r"63-bit|wants"):
+            call()
+    with pytest.raises(KeyError):
+        full.move(1, 2)
+    assert (full.digest(), len(full)) == before
+
+
+def test_a_passed_deadline_is_no_negative_answer(full: Gallery) -> None:
+    asked = []
+
+    def passed() -> bool:
+        asked.append(time.monotonic())
+        return len(asked) > 1
+
+    assert full.search(PROBES["one finger"], threshold=900, deadline=passed) == ()
+    with pytest.raises(Abandoned):
+        full.search(PROBES["one finger"], threshold=900, deadline=passed)
+    assert full.search(PROBES["one finger"], threshold=900) == ()
+
+
+def codes_left(gallery: Gallery) -> int:
+    """Bytes other than zero in all memory that ever held codes."""
+    left = 0
+    for block in gallery._fingers.blocks:
+        arrays = (block.places, block.words, block.outlines, block.counts)
+        left += sum(int(np.count_nonzero(array)) for array in arrays)
+    faces = gallery._faces.blocks if gallery._faces else ()
+    return left + sum(int(np.count_nonzero(block)) for block in faces)
+
+
+def test_erasing_overwrites_every_code_in_memory() -> None:
+    gallery = Gallery()
+    for seed in range(5):
+        gallery.enrol(seed, draw_reference(seed, SHORT))
+    gallery.enrol(3, person(8))
+    for seed in range(5):
+        before = codes_left(gallery)
+        assert gallery.erase(seed)
+        assert codes_left(gallery) < before
+    assert codes_left(gallery) == 0
+    assert not gallery._persons._hashes.any()
+    assert not gallery.erase(3)
+
+
+def test_erased_rooms_are_used_again() -> None:
+    gallery = Gallery()
+    for round_ in range(40):
+        gallery.enrol(round_, draw_reference(round_ % 2, SHORT))
+        if round_ >= 2:
+            gallery.erase(round_ - 2)
+    assert gallery._fingers._fingers_used <= 60
+    assert gallery._persons._used <= 3
+
+
+def test_many_small_blocks_hold_as_much_as_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in {"BLOCK_FINGERS": 7, "BLOCK_MINUTIAE": 200, "BLOCK_FACES": 3}.items():
+        monkeypatch.setattr(f"matcher.columns.{name}", size)
+    rng = np.random.default_rng(1)
+    fingers = [describe(draw_finger(rng, FingerPosition(1), 20)) for _ in range(30)]
+    column, faces = FingerColumn(), FaceColumn(16)
+    vectors = rng.normal(size=(10, 16)).astype(np.float32)
+    handles = np.array([column.add(finger) for finger in fingers])
+    face_handles = np.array([faces.add(vector) for vector in vectors])
+    assert len(column.blocks) > 3
+    assert len(faces.blocks) == 4
+    order = rng.permutation(30)
+    wanted = np.insert(handles[order], 4, -1)
+    expected = np.insert([compare(fingers[3], fingers[n]) for n in order], 4, np.nan)
+    assert np.array_equal(column.compare(fingers[3], wanted), expected, equal_nan=True)
+    cosines = faces.compare(vectors[2], face_handles)
+    assert cosines == pytest.approx(vectors @ vectors[2], abs=1e-5)
+
+
+@pytest.mark.parametrize("dimensions", [1, 15, 16, 128, 131])
+def test_dot_products_do_not_depend_on_their_company(dimensions: int) -> None:
+    rng = np.random.default_rng(dimensions)
+    matrix = rng.normal(size=(40, dimensions)).astype(np.float32)
+    together = multiply_rows(matrix, np.arange(40), matrix[0])
+    assert together == pytest.approx(matrix @ matrix[0], rel=1e-4, abs=1e-4)
+    alone = [multiply_rows(matrix, np.array([row]), matrix[0])[0] for row in range(40)]
+    assert together.tolist() == alone
+
+
+def test_the_digest_is_that_of_the_store(
+    full: Gallery, crowd: dict[int, tuple[int, Reference]]
+) -> None:
+    total = 0
+    for reference_id, (partition, reference) in reversed(crowd.items()):
+        content = sha256(templates.encode(reference)).digest()
+        entry = struct.pack("<qq", reference_id, partition) + content
+        total += int.from_bytes(sha256(entry).digest(), "little")
+    assert full.digest() == (total % 2**256).to_bytes(32, "little")
+    entries = [(i, p, templates.encode(reference)) for i, (p, reference) in crowd.items()]
+    assert full.digest() == digest_entries(entries)
+    assert digest_entries(entries[1:]) != full.digest() != digest_entries([])
+
+
+class LivingGallery(RuleBasedStateMachine):
+    """Whatever is done, a gallery answers as a dictionary that is searched stupidly."""
+
+    ids = st.integers(0, 5)
+    partitions = st.integers(0, 2)
+
+    @initialize()
+    def begin(self) -> None:
+        self.gallery = Gallery()
+        self.held: dict[int, tuple[int, Reference]] = {}
+
+    @rule(reference_id=ids, seed=st.integers(0, 9), partition=partitions)
+    def enrol(self, reference_id: int, seed: int, partition: int) -> None:
+        self.gallery.enrol(reference_id, person(seed), partition=partition)
+        self.held[reference_id] = partition, person(seed)
+
+    @rule(reference_id=ids, partition=partitions)
+    def move(self, reference_id: int, partition: int) -> None:
+        if reference_id in self.held:
+            self.gallery.move(reference_id, partition)
+            self.held[reference_id] = partition, self.held[reference_id][1]
+        else:
+            with pytest.raises(KeyError):
+                self.gallery.move(reference_id, partition)
+
+    @rule(reference_id=ids)
+    def erase(self, reference_id: int) -> None:
+        assert self.gallery.erase(reference_id) == (reference_id in self.held)
+        self.held.pop(reference_id, None)
+
+    @rule(
+        seed=st.integers(0, 9),
+        partitions=st.none() | st.frozensets(partitions),
+        threshold=st.sampled_from([0.0, 8.0, 30.0]),
+        at_most=st.integers(1, 6),
+    )
+    def search(
+        self, seed: int, partitions: frozenset[int] | None, threshold: float, at_most: int
+    ) -> None:
+        probe = draw_capture(person(seed), seed)
+        found = self.gallery.search(
+            probe, partitions=partitions, threshold=threshold, at_most=at_most
+        )
+        expected = search_stupidly(self.held, probe, partitions=partitions, threshold=threshold)
+        assert_same(found, expected[:at_most])
+
+    @invariant()
+    def the_digest_and_the_members_agree(self) -> None:
+        entries = [(i, p, templates.encode(one)) for i, (p, one) in self.held.items()]
+        assert self.gallery.digest() == digest_entries(entries)
+        assert len(self.gallery) == len(self.held)
+        assert [n for n in range(6) if n in self.gallery] == sorted(self.held)
+
+    @invariant()
+    def no_code_outlives_its_person(self) -> None:
+        if not self.held:
+            assert codes_left(self.gallery) == 0
+
+
+LivingGallery.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestLivingGallery = LivingGallery.TestCase
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda gallery: gallery.erase(1),
+        lambda gallery: gallery.enrol(1, person(5)),
+        lambda gallery: gallery.enrol(2, draw_reference(1, SHORT)),
+        lambda gallery: gallery.move(1, 9),
+        lambda gallery: gallery.move(3, 0),
+        lambda gallery: (gallery.erase(1), gallery.enrol(4, draw_reference(1, SHORT))),
+        lambda gallery: (gallery.erase(1), gallery.enrol(1, draw_reference(1, SHORT))),
+    ],
+    ids=["erase", "replace", "enrol", "move out", "move in", "reuse of the row", "same again"],
+)
+def test_a_change_in_the_middle_of_a_search_is_in_its_answer(
+    change: Callable[[Gallery], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery()
+    for reference_id, seed, partition in [(0, 0, 0), (1, 1, 0), (3, 1, 9)]:
+        gallery.enrol(reference_id, draw_reference(seed, SHORT), partition=partition)
+    scan, probe = Gallery._scan, probe_of(1)
+
+    def scan_and_change(self: Gallery, *arguments: object) -> object:
+        fused = scan(self, *arguments)  # type: ignore[arg-type]
+        change(gallery)
+        return fused
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gallery, "_scan", scan_and_change)
+        during = gallery.search(probe, threshold=0, partitions=frozenset({0}))
+    assert during == gallery.search(probe, threshold=0, partitions=frozenset({0}))
+    assert not gallery._watches
+
+
+def test_readers_beside_a_writer_never_see_what_was_erased_nor_half_a_change() -> None:
+    """Person 0 stays, 1 is replaced by itself over and over, others come and go; each search
+    must find 0 and 1 with unchanged scores, and none that was erased before it began."""
+    gallery = Gallery()
+    stay, replaced = draw_reference(100, SHORT), draw_reference(101, SHORT)
+    passing = [draw_reference(seed, SHORT) for seed in range(6)]
+    both = Reference(probe_of(100).fingers[:5] + probe_of(101).fingers[5:])
+    gallery.enrol(0, stay)
+    gallery.enrol(1, replaced)
+    expected = {one.reference_id: one.comparison for one in gallery.search(both, threshold=0)}
+    gone: set[int] = set()
+    faults: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            erased = set(gone)
+            found = gallery.search(both, threshold=0, at_most=100)
+            seen = {one.reference_id: one.comparison for one in found}
+            if erased & seen.keys():
+                faults.append("an erased person was found")
+            if {n: seen.get(n) for n in (0, 1)} != expected:
+                faults.append("a person who was always there was missed or scored otherwise")
+
+    def write() -> None:
+        for round_ in range(150):
+            gallery.enrol(1, replaced)
+            gallery.enrol(10 + round_, passing[round_ % 6])
+            if round_ >= 3:
+                gallery.erase(10 + round_ - 3)
+                gone.add(10 + round_ - 3)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    write()
+    done.set()
+    for reader in readers:
+        reader.join(30)
+    assert not faults
+    assert gallery.search(both, threshold=0, at_most=100)
+
+
+def test_rooms_are_not_used_again_while_a_search_may_be_reading_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A reader may find an erased code overwritten, but never another person's mixed in."""
+    gallery = Gallery()
+    gallery.enrol(1, draw_reference(1, SHORT))
+    scan, found = Gallery._scan, []
+
+    def scan_beside_changes(self: Gallery, query: object, codes: Codes, late: object) -> object:
+        gallery.erase(1)
+        gallery.enrol(1, draw_reference(1, SHORT))
+        new = gallery._persons.codes(np.array([0]))
+        found.append(
+            set(new.fingers[0]) & set(codes.fingers[0]) | set(new.faces) & set(codes.faces)
+        )
+        return scan(self, query, codes, late)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gallery, "_scan", scan_beside_changes)
+        gallery.search(probe_of(1), threshold=0)
+        gallery.search(probe_of(1), threshold=0)
+    assert found == [set(), set()]
+    assert not gallery._cooling
+    assert gallery._fingers._fingers_used == 20
