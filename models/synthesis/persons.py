@@ -14,9 +14,11 @@ from functools import cached_property
 import numpy as np
 
 from matcher.vocabulary import TEMPLATE_DPI, TEN_FINGERS, FingerPosition, FingerSample, Impression
-from models.synthesis.fingers import Build, Finger, grow_finger
-from models.synthesis.impressions import Condition, Print, impress
+from models.synthesis.conditions import Condition
+from models.synthesis.fingers import Finger, grow_finger, grow_phalanx
+from models.synthesis.impressions import Print, impress
 from models.synthesis.patterns import PatternClass, draw_classes
+from models.synthesis.skin import Build, Skin
 from models.synthesis.surfaces import Surface
 
 _SIZES: Mapping[str, float] = {
@@ -28,7 +30,7 @@ _SIZES: Mapping[str, float] = {
 }
 """Extent of each finger relative to the index finger."""
 
-_PERSON_STREAM, _FINGER_STREAM, _CAPTURE_STREAM = range(3)
+_PERSON_STREAM, _FINGER_STREAM, _PHALANX_STREAM, _CAPTURE_STREAM, SLAP_STREAM = range(5)
 """First word of the seed sequences, so that person, fingers and captures never share numbers."""
 
 
@@ -51,21 +53,23 @@ class Traits:
 class Person:
     """A synthetic person; equal seeds are equal persons, on every run.
 
-    Fingers are grown when first asked for (about half a second each) and kept with the person.
+    Fingers are grown when first asked for (about 0.3 s each) and kept with the person: some
+    4 MB per finger, so drop persons that are done.
     """
 
     seed: int
     _grown: dict[FingerPosition, Finger] = field(default_factory=dict, repr=False, compare=False)
+    _phalanges: dict[FingerPosition, Skin] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def classes(self) -> Mapping[FingerPosition, PatternClass]:
         """Pattern class of each of the ten fingers."""
-        return draw_classes(_generator(_PERSON_STREAM, self.seed, 0))
+        return draw_classes(generator(_PERSON_STREAM, self.seed, 0))
 
     @cached_property
     def traits(self) -> Traits:
         """What the ten fingers share."""
-        rng = _generator(_PERSON_STREAM, self.seed, 1)
+        rng = generator(_PERSON_STREAM, self.seed, 1)
         return Traits(
             period_px=float(np.clip(rng.normal(9.0, 0.45), 7.9, 10.3)),
             size=float(np.clip(rng.normal(1.0, 0.06), 0.86, 1.14)),
@@ -82,8 +86,15 @@ class Person:
             self._grown[position] = self._grow(position)
         return self._grown[position]
 
+    def phalanx(self, position: FingerPosition) -> Skin:
+        """The skin below the joint of a finger, as slaps show it."""
+        if position not in self._phalanges:
+            rng = generator(_PHALANX_STREAM, self.seed, position)
+            self._phalanges[position] = grow_phalanx(rng, self.finger(position).build)
+        return self._phalanges[position]
+
     def _grow(self, position: FingerPosition) -> Finger:
-        rng = _generator(_FINGER_STREAM, self.seed, position)
+        rng = generator(_FINGER_STREAM, self.seed, position)
         traits = self.traits
         relative = _SIZES[position.name.partition("_")[2]]
         build = Build(
@@ -135,7 +146,7 @@ def capture_prints(
     return tuple(
         impress(
             person.finger(position),
-            _generator(_CAPTURE_STREAM, person.seed, position, capture_seed, int(impression)),
+            generator(_CAPTURE_STREAM, person.seed, position, capture_seed, int(impression)),
             impression=impression,
             dpi=dpi,
             condition=session,
@@ -147,7 +158,7 @@ def capture_prints(
 
 def draw_session(person: Person, capture_seed: int) -> Condition:
     """Condition of an ordinary session: the person's own moisture and a day's variation."""
-    rng = _generator(_CAPTURE_STREAM, person.seed, 0, capture_seed)
+    rng = generator(_CAPTURE_STREAM, person.seed, 0, capture_seed)
     dry = float(np.clip(0.5 * person.traits.dry + rng.normal(0.0, 0.15), -0.5, 0.5))
     levels = rng.beta(1.0, 7.0, 6)
     return Condition(
@@ -162,6 +173,6 @@ def draw_session(person: Person, capture_seed: int) -> Condition:
     )
 
 
-def _generator(*words: int) -> np.random.Generator:
+def generator(*words: int) -> np.random.Generator:
     """A generator of its own for every use, so that no use disturbs another."""
     return np.random.default_rng(np.random.SeedSequence([int(word) for word in words]))

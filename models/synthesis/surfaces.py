@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.synthesis.fingers import smooth_noise
+from models.synthesis.skin import smooth_noise
 
 Floats = NDArray[np.float32]
 
