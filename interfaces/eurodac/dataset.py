@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from interfaces.eurodac.ages import birth_range
 from interfaces.eurodac.categories import RULES, Category, Group, group, is_arrival
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.errors import RuleBroken, Violation
@@ -107,9 +108,6 @@ class DataSet:
     case_reference: str = ""
 
 
-BIRTH = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-"""ISO 8601 day, month or year of birth."""
-
 ALPHA3 = re.compile(r"[A-Z]{3}")
 """Form of ISO 3166-1 alpha-3 codes, and of the travel-document codes XXA, XXB, XXC and XXX."""
 
@@ -198,7 +196,7 @@ def _check_number(data_set: DataSet) -> tuple[Violation, ...]:
 def _check_identity(data_set: DataSet, policy: Policy) -> Iterator[Violation]:
     listed = LISTED_IN[group(data_set.category)]
     born = data_set.date_of_birth
-    if born and born != UNKNOWN and not _is_birth(born):
+    if born and birth_range(born) is None:
         yield broken("V05", "date_of_birth", listed, remedy="Write an ISO 8601 day, month or year.")
     for nationality in data_set.nationalities:
         if nationality != UNKNOWN and not ALPHA3.fullmatch(nationality):
@@ -208,16 +206,6 @@ def _check_identity(data_set: DataSet, policy: Policy) -> Iterator[Violation]:
     document = data_set.document
     if document is not None and not ALPHA3.fullmatch(document.issuing_country):
         yield broken("V05", "document", listed, remedy="Write the three-letter issuing country.")
-
-
-def _is_birth(text: str) -> bool:
-    if not BIRTH.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat(text + "-01" * (2 - text.count("-")))
-    except ValueError:
-        return False
-    return True
 
 
 def _check_states(data_set: DataSet) -> Iterator[Violation]:
@@ -265,9 +253,9 @@ def check_scans(scans: Collection[DocumentScan]) -> tuple[Violation, ...]:
         found.append(broken("V07", "document_scans", "recital 23", rule=rule))
     if len(others) > 1 or (others and identified):
         rule = "One other document at most, and only without an identity or travel document."
-        found.append(broken("V07", "document_scans", article, rule))
+        found.append(broken("V07", "document_scans", article, rule=rule))
     if not all(scan.image for scan in scans):
-        found.append(broken("V05", "document_scans", article, "A scan has an image."))
+        found.append(broken("V05", "document_scans", article, rule="A scan has an image."))
     return tuple(found)
 
 

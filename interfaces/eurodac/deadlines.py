@@ -1,0 +1,388 @@
+"""When biometrics must be sent, resent, compared and reported (Arts 15 to 26, 38).
+
+Lateness never ends a duty: late data are sent, and the lateness is recorded. Hours run on
+instants. due_at is the strict reading, due_outer that of Regulation 1182/71; what is on time
+against the first is never late against the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from interfaces.eurodac.categories import RULES, Category, Clock, Group, group
+from interfaces.eurodac.codes import broken
+from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.errors import RuleBroken, Violation
+from interfaces.eurodac.periods import (
+    Unit,
+    add_months,
+    add_years,
+    end_of_day,
+    last_day,
+    local_day,
+    next_full_hour,
+    roll,
+    start_of_day,
+    utc,
+    working_days,
+)
+from interfaces.eurodac.policy import Policy
+from interfaces.eurodac.retention import retention_end
+
+__all__ = [
+    "Circumstances",
+    "Deadline",
+    "InfluxNotice",
+    "OnMiss",
+    "TechnicalIncident",
+    "add_months",
+    "add_years",
+    "check_circumstances",
+    "check_influx",
+    "comparison_due",
+    "end_of_day",
+    "false_hit_report",
+    "last_day",
+    "notice_due",
+    "retake",
+    "retention_end",
+    "roll",
+    "transmission",
+]
+
+
+class OnMiss(StrEnum):
+    """What happens by law when a limit passes."""
+
+    STILL_OWED = "STILL_OWED"
+    ACCEPTED_BY_SILENCE = "ACCEPTED_BY_SILENCE"
+    CONFIRMED_BY_SILENCE = "CONFIRMED_BY_SILENCE"
+    RESPONSIBILITY_MOVES = "RESPONSIBILITY_MOVES"
+    RELEASE_FROM_DETENTION = "RELEASE_FROM_DETENTION"
+    SCREENING_ENDS = "SCREENING_ENDS"
+    ERASE = "ERASE"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """One limit. rule: its key. due_at, due_outer: last instants, None where none is stated."""
+
+    rule: str
+    starts_at: datetime
+    due_at: datetime | None
+    due_outer: datetime | None
+    article: str
+    on_miss: OnMiss = OnMiss.STILL_OWED
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether an act at this instant is late in the strict reading."""
+        return self.due_at is not None and utc(at).replace(microsecond=0) > self.due_at
+
+    def reminders(self) -> tuple[datetime, ...]:
+        """When half and nine tenths of the time have passed."""
+        if self.due_at is None:
+            return ()
+        length = self.due_at - self.starts_at
+        return (self.starts_at + length * 0.5, self.starts_at + length * 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class TechnicalIncident:
+    """Record of a declared serious technical problem; ended_at None: it goes on."""
+
+    incident_id: str
+    declared_by: str
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxNotice:
+    """Art. 24(6): notified to the Commission and the Member States. ends_on: last day in force."""
+
+    notified_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What moves the clock of one transmission; the empty value is the ordinary clock.
+
+    technical_incident_id: the incident claimed; it counts only with its record.
+    custody_until: end of custody, confinement or detention that began with the apprehension.
+    custody_until_removal: held for the whole time until removal on a decision to turn back.
+    """
+
+    health_grounds_ended_at: datetime | None = None
+    technical_incident_id: str = ""
+    technical_incident: TechnicalIncident | None = None
+    influx: InfluxNotice | None = None
+    custody_until: datetime | None = None
+    custody_until_removal: bool = False
+
+
+ORDINARY = Circumstances()
+"""Nothing moves the clock."""
+
+EXTENSION = timedelta(hours=48)
+"""Most that a technical problem or an influx adds, Arts 15(2), 22(6), 23(5), 24(5), (6), 26(4)."""
+
+SECOND_CLOCK = timedelta(hours=48)
+"""Limit after a successful retake and after the end of health grounds."""
+
+LONG_CUSTODY = timedelta(hours=72)
+"""Custody longer than this moves the limit to the release, Art. 22(4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondClocks:
+    """Articles of one column; retake_hours, health_hours: whether 48 hours are stated there.
+
+    technical: article of the extension, empty where there is none.
+    """
+
+    retake: str
+    retake_hours: bool
+    health: str
+    health_hours: bool
+    technical: str
+
+
+SECOND_CLOCKS: Mapping[Group, SecondClocks] = MappingProxyType(
+    {
+        Group.ART_15: SecondClocks("15(1)", True, "15(2)", True, "15(2)"),
+        Group.ART_18_1: SecondClocks("18(3)", False, "18(3)", False, ""),
+        Group.ART_18_2: SecondClocks("18(3)", False, "18(3)", False, ""),
+        Group.ART_20: SecondClocks("20(2)", False, "20(3)", True, ""),
+        Group.ART_22: SecondClocks("22(5)", True, "22(6)", True, "22(6)"),
+        Group.ART_23: SecondClocks("23(4)", True, "23(5)", True, "23(5)"),
+        Group.ART_24: SecondClocks("24(4)", True, "24(5)", True, "24(5)"),
+        Group.ART_26: SecondClocks("26(3)", True, "26(4)", True, "26(4)"),
+    }
+)
+"""Every column whose data are sent on a clock; searches of Arts 32 and 43 have none."""
+
+
+def transmission(
+    data_set: DataSet, circumstances: Circumstances = ORDINARY, policy: Policy | None = None
+) -> Deadline:
+    """When this data set must have been sent, under the circumstances that hold on record.
+
+    RuleBroken V04 when the event that starts the clock is not in the data set.
+
+    >>> from datetime import UTC
+    >>> from interfaces.eurodac.dataset import Event
+    >>> landed = Event("Lampedusa", datetime(2026, 6, 15, 10, 20, tzinfo=UTC))
+    >>> limit = transmission(DataSet(Category.SAR, "IT", event=landed))
+    >>> limit.due_at.isoformat(), limit.due_outer.isoformat()
+    ('2026-06-18T10:20:00+00:00', '2026-06-18T11:00:00+00:00')
+    """
+    ordinary = _ordinary(data_set)
+    if group(data_set.category) not in SECOND_CLOCKS:
+        return ordinary
+    for moved in (
+        _after_health(data_set, ordinary, circumstances),
+        _before_release(data_set, ordinary, circumstances),
+        _extended(data_set, ordinary, circumstances, policy or Policy()),
+    ):
+        if moved is not None:
+            return moved
+    return ordinary
+
+
+def _ordinary(data_set: DataSet) -> Deadline:
+    rule = RULES[data_set.category]
+    start = _start(data_set)
+    if rule.within is None:
+        return Deadline("TRANSMIT", start, None, None, rule.article)
+    if rule.within.unit is Unit.HOURS:
+        span = timedelta(hours=rule.within.amount)
+        return Deadline("TRANSMIT", start, start + span, next_full_hour(start) + span, rule.article)
+    last = last_day(local_day(start, data_set.origin), rule.within, data_set.origin)
+    due = end_of_day(last, data_set.origin)
+    # Regulation 1182/71 moves an end on a day off; the strict reading does not.
+    outer = end_of_day(roll(last, data_set.origin), data_set.origin)
+    return Deadline("TRANSMIT", start, due, outer, rule.article)
+
+
+def _start(data_set: DataSet) -> datetime:
+    clock = RULES[data_set.category].clock
+    if clock is Clock.DECISION:
+        if data_set.admission_decision is not None:
+            return start_of_day(data_set.admission_decision.decided_on, data_set.origin)
+        raise RuleBroken(broken("V04", "admission_decision", RULES[data_set.category].article))
+    if clock in (Clock.TAKING, Clock.NONE) or not RULES[data_set.category].stored:
+        if data_set.biometrics_taken_at is not None:
+            return utc(data_set.biometrics_taken_at)
+        raise RuleBroken(broken("V04", "biometrics_taken_at", RULES[data_set.category].article))
+    if data_set.event is None:
+        raise RuleBroken(broken("V04", "event", RULES[data_set.category].article))
+    return _event_start(data_set)
+
+
+def _event_start(data_set: DataSet) -> datetime:
+    arrived = data_set.arrival_after_take_charge_on or data_set.arrival_after_relocation_on
+    if arrived is not None:
+        return start_of_day(arrived, data_set.origin)
+    assert data_set.event is not None
+    if data_set.event.date_only:
+        return start_of_day(local_day(data_set.event.occurred_at, data_set.origin), data_set.origin)
+    return utc(data_set.event.occurred_at)
+
+
+def _after_health(
+    data_set: DataSet, ordinary: Deadline, circumstances: Circumstances
+) -> Deadline | None:
+    ended = circumstances.health_grounds_ended_at
+    clocks = SECOND_CLOCKS[group(data_set.category)]
+    if ended is None or utc(ended) <= ordinary.starts_at:
+        return None
+    if not clocks.health_hours:
+        return Deadline("HEALTH", utc(ended), None, None, clocks.health)
+    due = utc(ended) + SECOND_CLOCK
+    # The strict reading lets the special clock replace the ordinary one even if it is shorter.
+    outer = next_full_hour(ended) + SECOND_CLOCK
+    if ordinary.due_outer is not None:
+        outer = max(outer, ordinary.due_outer)
+    return Deadline("HEALTH", utc(ended), due, outer, clocks.health)
+
+
+def _before_release(
+    data_set: DataSet, ordinary: Deadline, circumstances: Circumstances
+) -> Deadline | None:
+    released = circumstances.custody_until
+    if released is None or data_set.category is not Category.IRREGULAR_CROSSING:
+        return None
+    if utc(released) - ordinary.starts_at <= LONG_CUSTODY:
+        return None
+    return Deadline("CUSTODY", ordinary.starts_at, utc(released), utc(released), "22(4)")
+
+
+def _extended(
+    data_set: DataSet, ordinary: Deadline, circumstances: Circumstances, policy: Policy
+) -> Deadline | None:
+    if ordinary.due_at is None or ordinary.due_outer is None:
+        return None
+    technical = _incident_counts(data_set, ordinary, circumstances)
+    influx = _influx_counts(data_set, ordinary, circumstances)
+    if not technical and not influx:
+        return None
+    times = 2 if technical and influx and policy.extensions_stack else 1
+    article = "24(6)" if influx else SECOND_CLOCKS[group(data_set.category)].technical
+    return Deadline(
+        "INFLUX" if influx else "TECHNICAL",
+        ordinary.starts_at,
+        ordinary.due_at + times * EXTENSION,
+        ordinary.due_outer + times * EXTENSION,
+        article,
+    )
+
+
+def _incident_counts(data_set: DataSet, ordinary: Deadline, circumstances: Circumstances) -> bool:
+    incident = circumstances.technical_incident
+    if incident is None or not SECOND_CLOCKS[group(data_set.category)].technical:
+        return False
+    assert ordinary.due_at is not None
+    begun = utc(incident.started_at) <= ordinary.due_at
+    return begun and (incident.ended_at is None or utc(incident.ended_at) >= ordinary.starts_at)
+
+
+def _influx_counts(data_set: DataSet, ordinary: Deadline, circumstances: Circumstances) -> bool:
+    notice = circumstances.influx
+    if notice is None or data_set.category is not Category.SAR or check_influx(notice):
+        return False
+    # A clock that already ran when the notice took effect is not extended.
+    landed = local_day(ordinary.starts_at, data_set.origin)
+    return notice.notified_on <= landed <= notice.ends_on
+
+
+def check_influx(notice: InfluxNotice) -> tuple[Violation, ...]:
+    """What is wrong with the notice: it lasts one month at most, Art. 24(6).
+
+    >>> check_influx(InfluxNotice(date(2026, 8, 1), date(2026, 9, 1)))
+    ()
+    """
+    if notice.notified_on <= notice.ends_on <= add_months(notice.notified_on, 1):
+        return ()
+    rule = "An influx notice is in force for one month at most."
+    return (broken("V16", "event", "24(6)", rule=rule, remedy="Shorten the notice."),)
+
+
+def check_circumstances(data_set: DataSet, circumstances: Circumstances) -> tuple[Violation, ...]:
+    """What forbids counting on these circumstances, or the data set itself under them."""
+    found: list[Violation] = []
+    incident = circumstances.technical_incident
+    if circumstances.technical_incident_id and (
+        incident is None or incident.incident_id != circumstances.technical_incident_id
+    ):
+        rule = "An extension needs the record of the declared incident."
+        found.append(broken("V16", "event", "15(2)", rule=rule))
+    if circumstances.influx is not None:
+        found.extend(check_influx(circumstances.influx))
+    # Art. 22(1): nobody who stays in custody from apprehension to removal is recorded.
+    if circumstances.custody_until_removal and data_set.category is Category.IRREGULAR_CROSSING:
+        found.append(broken("V06", "category", "22(1)"))
+    return tuple(found)
+
+
+def retake(category: Category, retaken_at: datetime) -> Deadline:
+    """When biometrics retaken after damaged fingertips must have been sent.
+
+    >>> from datetime import UTC
+    >>> healed = datetime(2026, 8, 3, 9, tzinfo=UTC)
+    >>> retake(Category.IRREGULAR_CROSSING, healed).due_at.isoformat()
+    '2026-08-05T09:00:00+00:00'
+    >>> retake(Category.NATIONAL_RESETTLEMENT, healed).due_at is None
+    True
+    """
+    start = utc(retaken_at)
+    clocks = SECOND_CLOCKS.get(group(category))
+    if clocks is None or not clocks.retake_hours:
+        article = RULES[category].article if clocks is None else clocks.retake
+        return Deadline("RETAKE", start, None, None, article)
+    outer = next_full_hour(start) + SECOND_CLOCK
+    return Deadline("RETAKE", start, start + SECOND_CLOCK, outer, clocks.retake)
+
+
+COMPARE_WITHIN = timedelta(hours=24)
+"""Art. 38(2): every request, from its arrival."""
+
+COMPARE_URGENT_WITHIN = timedelta(hours=1)
+"""Art. 38(2): particularly urgent comparison for reasons of national law."""
+
+NOTICE_WITHIN = timedelta(hours=72)
+"""Arts 16(4), 17(4), 30(2), 31(1), 31(4): from receipt of what the notice tells."""
+
+FALSE_HIT_WITHIN = working_days(3)
+"""Art. 38(6): from receipt of the result, not from the discovery."""
+
+
+def comparison_due(arrived_at: datetime, urgent: bool) -> datetime:
+    """When the centre must have answered.
+
+    >>> from datetime import UTC
+    >>> comparison_due(datetime(2026, 7, 1, 10, tzinfo=UTC), urgent=True).hour
+    11
+    """
+    return utc(arrived_at) + (COMPARE_URGENT_WITHIN if urgent else COMPARE_WITHIN)
+
+
+def notice_due(received_at: datetime) -> datetime:
+    """When the centre must have told the other States of origin."""
+    return utc(received_at) + NOTICE_WITHIN
+
+
+def false_hit_report(received_at: datetime, state: str) -> Deadline:
+    """When a false hit must have been reported, on the receiving State's working days.
+
+    >>> from datetime import UTC
+    >>> false_hit_report(datetime(2026, 12, 24, 9, tzinfo=UTC), "DK").due_at.isoformat()
+    '2026-12-30T22:59:59+00:00'
+    """
+    last = last_day(local_day(received_at, state), FALSE_HIT_WITHIN, state)
+    due = end_of_day(last, state)
+    return Deadline("FALSE_HIT", utc(received_at), due, due, "38(6)")
