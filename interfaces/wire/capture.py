@@ -79,7 +79,9 @@ def position_from(value: int) -> FingerPosition:
 
 
 def position_to(position: FingerPosition) -> terms_pb2.FingerPosition.ValueType:
-    """The same code on the wire."""
+    """The same code on the wire; UNKNOWN is unspecified there."""
+    if position is FingerPosition.UNKNOWN:
+        return terms_pb2.FINGER_POSITION_UNSPECIFIED
     return terms_pb2.FingerPosition.Value(f"FINGER_POSITION_{position.name}")
 
 

@@ -11,14 +11,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import MarkType, Sex
+from interfaces.eurodac.retention import ErasureGround
 from interfaces.formats.errors import FormatRefused
-from interfaces.pb.eurodac.central.v1 import terms_pb2
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 
 MAX_TEXT_CHARACTERS = 200
 """Longest text of one field: the longest names on record have about 150 characters."""
 
 MAX_TEXTS = 32
 """Most entries of one list of names or nationalities; police records of aliases stay below."""
+
+MAX_REQUEST_ID_CHARACTERS = 64
+"""Longest request id: a UUID has 36 characters, a few prefixes fit."""
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -115,3 +119,19 @@ def sex_from(value: int) -> Sex:
 def sex_to(sex: Sex) -> terms_pb2.Sex.ValueType:
     """Number of a sex on the wire."""
     return terms_pb2.Sex.Value(f"SEX_{sex}")
+
+
+def ground_from(value: int) -> ErasureGround:
+    """Ground of an erasure of a number on the wire."""
+    return enumerated(central_pb2.ErasureGround, "ERASURE_GROUND_", ErasureGround)("ground", value)
+
+
+def check_request_id(request_id: str) -> None:
+    """A request that changes something names itself, so that it can be sent again."""
+    if not 1 <= len(request_id) <= MAX_REQUEST_ID_CHARACTERS or not request_id.isprintable():
+        raise FormatRefused(
+            "W02 ABSENT",
+            "request_id",
+            "no usable id of the request",
+            f"send a unique printable id of 1 to {MAX_REQUEST_ID_CHARACTERS} characters",
+        )

@@ -1,0 +1,269 @@
+"""What States change about their own data sets, and whom the centre tells of it (rulebook D, H)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from interfaces import wire
+from interfaces.central import notices
+from interfaces.central.centre import Centre, apply_once, data_set_in, own
+from interfaces.central.errors import UnknownDataSet
+from interfaces.central.ledger import Entries, Occurrence, Status, StoredDataSet
+from interfaces.eurodac import dataset, flags, retention
+from interfaces.eurodac.dataset import DataSet, Mark
+from interfaces.eurodac.errors import RuleBroken
+from interfaces.eurodac.retention import ErasureGround
+from interfaces.eurodac.sequence import LinkState
+from interfaces.pb.eurodac.central.v1 import central_pb2
+
+
+def update_status(
+    centre: Centre, state: str, request: central_pb2.UpdateStatusRequest
+) -> central_pb2.UpdateStatusResponse:
+    """Fields that become known later; a responsible State is told to the others (Art. 16(4))."""
+    changes = wire.changes_from(request.changes, request.update_mask)
+
+    def act(entries: Entries) -> central_pb2.UpdateStatusResponse:
+        stored = own(entries, state, request.reference_number)
+        before = data_set_in(stored)
+        _allow(dataset.check_update(before.category, changes))
+        now = centre.now()
+        _write(entries, stored, replace(before, **changes))
+        responsible = changes.get("responsible_state")
+        if responsible and responsible != before.responsible_state:
+            notices.tell_others(
+                entries,
+                stored,
+                now=now,
+                responsibility_changed=central_pb2.ResponsibilityChanged(
+                    responsible_state=responsible,
+                    source_reference_number=stored.reference_number,
+                ),
+            )
+        _occurred(entries, stored, "UPDATED", now, fields=sorted(changes))
+        return central_pb2.UpdateStatusResponse(received_at=wire.instant_to(now))
+
+    return apply_once(centre, state, request, answer=central_pb2.UpdateStatusResponse, act=act)
+
+
+def correct(
+    centre: Centre, state: str, request: central_pb2.CorrectDataSetRequest
+) -> central_pb2.CorrectDataSetResponse:
+    """The origin State corrects what it recorded (Art. 40(3))."""
+    changes = wire.changes_from(request.changes, request.update_mask)
+
+    def act(entries: Entries) -> central_pb2.CorrectDataSetResponse:
+        stored = own(entries, state, request.reference_number)
+        before = data_set_in(stored)
+        _allow(dataset.check_correction(before.category, changes))
+        now = centre.now()
+        _write(entries, stored, replace(before, **changes))
+        _occurred(entries, stored, "CORRECTED", now, fields=sorted(changes))
+        return central_pb2.CorrectDataSetResponse(received_at=wire.instant_to(now))
+
+    return apply_once(centre, state, request, answer=central_pb2.CorrectDataSetResponse, act=act)
+
+
+def set_mark(
+    centre: Centre, state: str, request: central_pb2.SetMarkRequest
+) -> central_pb2.SetMarkResponse:
+    """Mark a data set; the others of the sequence are told and mark too (Art. 31(1), (4))."""
+    kind = wire.mark_type_from(request.type)
+
+    def act(entries: Entries) -> central_pb2.SetMarkResponse:
+        stored = own(entries, state, request.reference_number)
+        before = data_set_in(stored)
+        _allow(flags.check_mark(before.category, kind, follow_up=request.follow_up))
+        now = centre.now()
+        if kind not in {mark.type for mark in before.marks}:
+            mark = Mark(kind, state, now, request.follow_up)
+            _write(entries, stored, replace(before, marks=(*before.marks, mark)))
+            if not request.follow_up:
+                content = central_pb2.DataMarked(
+                    source_reference_number=stored.reference_number,
+                    type=wire.mark_type_to(kind),
+                )
+                notices.tell_others(entries, stored, now=now, data_marked=content)
+            _occurred(entries, stored, "MARKED", now, mark=kind, follow_up=request.follow_up)
+        return central_pb2.SetMarkResponse(received_at=wire.instant_to(now))
+
+    response = apply_once(centre, state, request, answer=central_pb2.SetMarkResponse, act=act)
+    _move(centre, request.reference_number)
+    return response
+
+
+def clear_mark(
+    centre: Centre, state: str, request: central_pb2.ClearMarkRequest
+) -> central_pb2.ClearMarkResponse:
+    """Take a mark back; no notice is provided (Art. 31(3))."""
+    kind = wire.mark_type_from(request.type)
+
+    def act(entries: Entries) -> central_pb2.ClearMarkResponse:
+        stored = own(entries, state, request.reference_number)
+        before = data_set_in(stored)
+        _allow(flags.check_unmark(kind, centre.policy))
+        now = centre.now()
+        marks = tuple(mark for mark in before.marks if mark.type != kind)
+        if marks != before.marks:
+            _write(entries, stored, replace(before, marks=marks))
+            _occurred(entries, stored, "UNMARKED", now, mark=kind)
+        return central_pb2.ClearMarkResponse(received_at=wire.instant_to(now))
+
+    response = apply_once(centre, state, request, answer=central_pb2.ClearMarkResponse, act=act)
+    _move(centre, request.reference_number)
+    return response
+
+
+def set_flag(
+    centre: Centre, state: str, request: central_pb2.SetSecurityFlagRequest
+) -> central_pb2.SetSecurityFlagResponse:
+    """Record the security flag where the category has one; the others see it on the next hit."""
+
+    def act(entries: Entries) -> central_pb2.SetSecurityFlagResponse:
+        stored = own(entries, state, request.reference_number)
+        before = data_set_in(stored)
+        _allow(dataset.check_update(before.category, ["security_flag"]))
+        now = centre.now()
+        _write(entries, stored, replace(before, security_flag=True))
+        _occurred(entries, stored, "FLAGGED", now)
+        return central_pb2.SetSecurityFlagResponse(received_at=wire.instant_to(now))
+
+    return apply_once(centre, state, request, answer=central_pb2.SetSecurityFlagResponse, act=act)
+
+
+def delete_flag(
+    centre: Centre, state: str, request: central_pb2.DeleteSecurityFlagRequest
+) -> central_pb2.DeleteSecurityFlagResponse:
+    """Delete the flag after consultation; the others delete theirs (Art. 17(4))."""
+
+    def act(entries: Entries) -> central_pb2.DeleteSecurityFlagResponse:
+        stored = own(entries, state, request.reference_number)
+        before = data_set_in(stored)
+        now = centre.now()
+        if before.security_flag:
+            if not request.follow_up:
+                others = {other.origin for other in notices.others_of(entries, stored)}
+                _allow(flags.check_flag_deletion(request.consulted_states, others))
+                content = central_pb2.FlagDeleted(source_reference_number=stored.reference_number)
+                notices.tell_others(entries, stored, now=now, flag_deleted=content)
+            _write(entries, stored, replace(before, security_flag=False))
+            _occurred(entries, stored, "UNFLAGGED", now)
+        return central_pb2.DeleteSecurityFlagResponse(received_at=wire.instant_to(now))
+
+    return apply_once(
+        centre, state, request, answer=central_pb2.DeleteSecurityFlagResponse, act=act
+    )
+
+
+def confirm_link(
+    centre: Centre, state: str, request: central_pb2.ConfirmLinkRequest
+) -> central_pb2.ConfirmLinkResponse:
+    """The receiving State has checked its hit and confirms the link (Art. 3(6))."""
+
+    def act(entries: Entries) -> central_pb2.ConfirmLinkResponse:
+        stored = own(entries, state, request.reference_number)
+        now = _decide(
+            centre, entries, stored, hit=request.hit_reference_number, decided=LinkState.CONFIRMED
+        )
+        return central_pb2.ConfirmLinkResponse(received_at=wire.instant_to(now))
+
+    return apply_once(centre, state, request, answer=central_pb2.ConfirmLinkResponse, act=act)
+
+
+def report_false_hit(
+    centre: Centre, state: str, request: central_pb2.ReportFalseHitRequest
+) -> central_pb2.ReportFalseHitResponse:
+    """The hit was false; its link goes (Art. 38(6), rulebook E.4)."""
+
+    def act(entries: Entries) -> central_pb2.ReportFalseHitResponse:
+        stored = own(entries, state, request.reference_number)
+        now = _decide(
+            centre,
+            entries,
+            stored,
+            hit=request.hit_reference_number,
+            decided=LinkState.REVOKED_FALSE_HIT,
+        )
+        return central_pb2.ReportFalseHitResponse(received_at=wire.instant_to(now))
+
+    return apply_once(centre, state, request, answer=central_pb2.ReportFalseHitResponse, act=act)
+
+
+def erase(
+    centre: Centre, state: str, request: central_pb2.EraseDataSetRequest
+) -> central_pb2.EraseDataSetResponse:
+    """Erase before the end of retention; citizenship is told to the others (Art. 30(2))."""
+    ground = wire.ground_from(request.ground)
+    erased: list[int] = []
+
+    def act(entries: Entries) -> central_pb2.EraseDataSetResponse:
+        stored = own(entries, state, request.reference_number)
+        now = centre.now()
+        _allow(retention.check_erasure(data_set_in(stored), state, ground))
+        if ground is ErasureGround.CITIZENSHIP:
+            content = central_pb2.DataErased(
+                source_reference_number=stored.reference_number, ground=request.ground
+            )
+            notices.tell_others(entries, stored, now=now, data_erased=content)
+        _occurred(entries, stored, "ERASED", now, ground=ground)
+        entries.erase(stored)
+        erased.append(stored.id)
+        return central_pb2.EraseDataSetResponse(received_at=wire.instant_to(now))
+
+    response = apply_once(centre, state, request, answer=central_pb2.EraseDataSetResponse, act=act)
+    for number in erased:
+        centre.gallery.erase(number)
+    return response
+
+
+def sweep(centre: Centre) -> int:
+    """Erase what has reached the end of its retention (Art. 29(10)); returns how many."""
+    now = centre.now()
+    with centre.ledger.write() as entries:
+        expired = entries.expired(now)
+        for stored in expired:
+            _occurred(entries, stored, "EXPIRED", now)
+            entries.erase(stored)
+    for stored in expired:
+        centre.gallery.erase(stored.id)
+    return len(expired)
+
+
+def _decide(
+    centre: Centre, entries: Entries, stored: StoredDataSet, *, hit: str, decided: LinkState
+) -> datetime:
+    if entries.link_state(stored.reference_number, hit) is None:
+        raise UnknownDataSet
+    entries.decide_link(stored.reference_number, hit, decided)
+    now = centre.now()
+    _occurred(entries, stored, decided.value, now, hit=hit)
+    return now
+
+
+def _allow(violations: tuple[Any, ...]) -> None:
+    if violations:
+        raise RuleBroken(*violations)
+
+
+def _write(entries: Entries, stored: StoredDataSet, data_set: DataSet) -> None:
+    entries.replace(replace(stored, message=wire.dataset_to(data_set).SerializeToString()))
+
+
+def _occurred(
+    entries: Entries, stored: StoredDataSet, kind: str, now: datetime, **detail: Any
+) -> None:
+    detail |= {
+        "reference_number": stored.reference_number,
+        "category": data_set_in(stored).category,
+    }
+    entries.occurred(Occurrence(now, kind, stored.origin, detail))
+
+
+def _move(centre: Centre, reference_number: str) -> None:
+    """Marked data sets lie in partitions of their own, as Art. 27(2) searches only those."""
+    with centre.ledger.read() as entries:
+        stored = entries.data_set(reference_number)
+    if stored is not None and stored.status == Status.SEARCHABLE:
+        centre.gallery.move(stored.id, centre.partitions.of(data_set_in(stored)))

@@ -1,0 +1,172 @@
+"""What States transmit for storage or comparison: checked, durable, put into its lane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from interfaces import wire
+from interfaces.central.centre import Centre, apply_once, data_set_in, own
+from interfaces.central.ledger import (
+    Arrival,
+    ArrivalKind,
+    Entries,
+    Occurrence,
+    Status,
+    StoredDataSet,
+)
+from interfaces.eurodac import codes, dataset, deadlines, reference, retention
+from interfaces.eurodac.categories import Category
+from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.errors import RuleBroken
+from interfaces.formats.errors import FormatRefused
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
+
+_LANES = {central_pb2.LANE_NORMAL: False, central_pb2.LANE_URGENT: True}
+
+
+def transmit(
+    centre: Centre, state: str, request: central_pb2.TransmitDataSetRequest
+) -> central_pb2.TransmitDataSetResponse:
+    """Take a data set with its biometrics; the comparison follows in order of arrival."""
+    urgent = _is_urgent(request.lane)
+    data_set = _transmitted(centre, state, request)
+
+    def act(entries: Entries) -> central_pb2.TransmitDataSetResponse:
+        number = data_set.reference_number
+        if entries.data_set(number) is not None:
+            rule = "The number is in use for another data set."
+            raise RuleBroken(codes.broken("V02", "reference_number", "37(3)", rule=rule))
+        now = centre.now()
+        kept = replace(data_set, transmitted_at=now)
+        entries.store(
+            StoredDataSet(
+                id=0,
+                reference_number=number,
+                origin=state,
+                status=Status.WAITING,
+                message=wire.dataset_to(kept).SerializeToString(),
+                capture=request.capture.SerializeToString(),
+                template=None,
+                retained_until=retention.retention_end(kept),
+            )
+        )
+        receipt = _arrive(
+            entries,
+            _arrival(number, state, ArrivalKind.TRANSMITTED, now, urgent=urgent),
+            include_own=request.include_own,
+        )
+        detail = {"category": data_set.category, "reference_number": number}
+        entries.occurred(Occurrence(now, "TRANSMITTED", state, detail))
+        return central_pb2.TransmitDataSetResponse(receipt=receipt)
+
+    return apply_once(centre, state, request, answer=central_pb2.TransmitDataSetResponse, act=act)
+
+
+def search(
+    centre: Centre, state: str, request: central_pb2.SearchOnlyRequest
+) -> central_pb2.SearchOnlyResponse:
+    """Take an admission search; its biometrics are kept until compared and never recorded."""
+    urgent = _is_urgent(request.lane)
+    reference.check(request.reference_number, category=Category.ADMISSION_SEARCH, state=state)
+    _needs_biometrics(request.capture)
+
+    def act(entries: Entries) -> central_pb2.SearchOnlyResponse:
+        now = centre.now()
+        arrival = _arrival(request.reference_number, state, ArrivalKind.SEARCH, now, urgent=urgent)
+        receipt = _arrive(entries, replace(arrival, payload=request.SerializeToString()))
+        detail = {"reference_number": request.reference_number}
+        entries.occurred(Occurrence(now, "SEARCHED", state, detail))
+        return central_pb2.SearchOnlyResponse(receipt=receipt)
+
+    return apply_once(centre, state, request, answer=central_pb2.SearchOnlyResponse, act=act)
+
+
+def resend(
+    centre: Centre, state: str, request: central_pb2.ResendBiometricsRequest
+) -> central_pb2.ResendBiometricsResponse:
+    """Take better biometrics under the same reference number; they are compared anew."""
+    urgent = _is_urgent(request.lane)
+    _needs_biometrics(request.capture)
+
+    def act(entries: Entries) -> central_pb2.ResendBiometricsResponse:
+        stored = own(entries, state, request.reference_number)
+        now = centre.now()
+        data_set = data_set_in(stored)
+        if request.HasField("biometrics_taken_at"):
+            taken_at = wire.instant_from(request.biometrics_taken_at)
+            data_set = replace(data_set, biometrics_taken_at=taken_at)
+        entries.replace(
+            replace(
+                stored,
+                message=wire.dataset_to(data_set).SerializeToString(),
+                capture=request.capture.SerializeToString(),
+            )
+        )
+        arrival = _arrival(stored.reference_number, state, ArrivalKind.RESENT, now, urgent=urgent)
+        receipt = _arrive(entries, arrival, include_own=centre.policy.include_own)
+        detail = {"category": data_set.category, "reference_number": stored.reference_number}
+        entries.occurred(Occurrence(now, "RESENT", state, detail))
+        return central_pb2.ResendBiometricsResponse(receipt=receipt)
+
+    return apply_once(centre, state, request, answer=central_pb2.ResendBiometricsResponse, act=act)
+
+
+def _transmitted(
+    centre: Centre, state: str, request: central_pb2.TransmitDataSetRequest
+) -> DataSet:
+    """The data set of a transmission, lawful as far as its fields tell."""
+    data_set = wire.dataset_from(request.data_set)
+    reference.check(data_set.reference_number, category=data_set.category, state=state)
+    _needs_biometrics(request.capture)
+    violations = dataset.check_transmission(
+        data_set,
+        fingerprints=bool(request.capture.fingers or request.capture.transaction),
+        face=bool(request.capture.HasField("face") or request.capture.transaction),
+        missing_declared=bool(request.capture.missing_fingers),
+        policy=centre.policy,
+    )
+    if data_set.origin != state:
+        rule = "The origin is the State that transmits."
+        violations += (codes.broken("V02", "origin", "37(4)", rule=rule),)
+    if violations:
+        raise RuleBroken(*violations)
+    return data_set
+
+
+def _arrival(number: str, state: str, kind: ArrivalKind, now: datetime, *, urgent: bool) -> Arrival:
+    return Arrival(
+        id=0,
+        reference_number=number,
+        state=state,
+        kind=kind,
+        urgent=urgent,
+        include_own=False,
+        arrived_at=now,
+        compare_by=deadlines.comparison_due(now, urgent),
+        payload=None,
+    )
+
+
+def _arrive(
+    entries: Entries, arrival: Arrival, *, include_own: bool = False
+) -> central_pb2.Receipt:
+    entries.arrive(replace(arrival, include_own=include_own))
+    return central_pb2.Receipt(
+        reference_number=arrival.reference_number,
+        received_at=wire.instant_to(arrival.arrived_at),
+        compare_by=wire.instant_to(arrival.compare_by),
+    )
+
+
+def _is_urgent(lane: int) -> bool:
+    if lane not in _LANES:
+        raise FormatRefused("W02 ABSENT", "lane", "no lane", "say LANE_NORMAL or LANE_URGENT")
+    return _LANES[lane]  # type: ignore[index]
+
+
+def _needs_biometrics(capture: terms_pb2.Capture) -> None:
+    if not (capture.fingers or capture.transaction or capture.HasField("face")):
+        raise FormatRefused(
+            "W02 ABSENT", "capture", "no biometrics", "send images or a transaction"
+        )

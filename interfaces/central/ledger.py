@@ -1,0 +1,409 @@
+"""The stand-in's durable memory: one SQLite file, and the only SQL of this package.
+
+Everything that one request causes is written in one commit. Instants are whole microseconds
+since 1970, UTC. The file holds biometrics unsealed, as its owner's disk protects them in the
+real system; it is made readable for its owner alone and meant for synthetic persons.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from interfaces.central import schema
+from interfaces.eurodac.sequence import Link, LinkState
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another: a commit takes milliseconds, a stall of the disk seconds."""
+
+
+class Status(StrEnum):
+    """Where a stored data set stands."""
+
+    WAITING = "WAITING"
+    SEARCHABLE = "SEARCHABLE"
+    QUALITY_REFUSED = "QUALITY_REFUSED"
+    NOT_COMPARABLE = "NOT_COMPARABLE"
+
+
+class ArrivalKind(StrEnum):
+    """What arrived for comparison."""
+
+    TRANSMITTED = "TRANSMITTED"
+    RESENT = "RESENT"
+    SEARCH = "SEARCH"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDataSet:
+    """One data set as stored: message and capture serialized, template encoded by the matcher."""
+
+    id: int
+    reference_number: str
+    origin: str
+    status: Status
+    message: bytes
+    capture: bytes
+    template: bytes | None
+    retained_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request for comparison, in order of arrival. payload: a search's request, else empty."""
+
+    id: int
+    reference_number: str
+    state: str
+    kind: ArrivalKind
+    urgent: bool
+    include_own: bool
+    arrived_at: datetime
+    compare_by: datetime
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that statistics count: what happened, when, to whose data."""
+
+    at: datetime
+    kind: str
+    state: str
+    detail: dict[str, Any]
+
+
+class Ledger:
+    """The file and its transactions. Many readers, one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        os.chmod(path, 0o600)
+        self._engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+        sa.event.listen(self._engine, "connect", _configure)
+        schema.metadata.create_all(self._engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Entries]:
+        """One durable change: committed at the end, or nothing of it when an exception leaves."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield Entries(connection)
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[Entries]:
+        """One consistent view."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield Entries(connection)
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and let go of it."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._engine.dispose()
+
+
+class Entries:
+    """What one transaction can read and write."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def answered(self, state: str, request_id: str) -> tuple[bytes, bytes] | None:
+        """Digest and answer of an earlier request of that id, if there was one."""
+        columns = (schema.requests.c.digest, schema.requests.c.response)
+        row = self._connection.execute(
+            sa.select(*columns).filter_by(state=state, request_id=request_id)
+        ).one_or_none()
+        return None if row is None else (row.digest, row.response)
+
+    def remember_answer(
+        self, state: str, request_id: str, *, digest: bytes, response: bytes
+    ) -> None:
+        """Keep the answer, so that the same request has one effect."""
+        self._connection.execute(
+            schema.requests.insert().values(
+                state=state, request_id=request_id, digest=digest, response=response
+            )
+        )
+
+    def data_set(self, reference_number: str) -> StoredDataSet | None:
+        """The data set of a reference number."""
+        row = self._connection.execute(
+            sa.select(schema.data_sets).filter_by(reference_number=reference_number)
+        ).one_or_none()
+        return None if row is None else _stored(row)
+
+    def data_set_of_id(self, number: int) -> StoredDataSet | None:
+        """The data set that the gallery knows by this number."""
+        row = self._connection.execute(
+            sa.select(schema.data_sets).filter_by(id=number)
+        ).one_or_none()
+        return None if row is None else _stored(row)
+
+    def data_sets(self) -> Iterator[StoredDataSet]:
+        """All data sets in order of arrival."""
+        rows = self._connection.execute(sa.select(schema.data_sets).order_by(schema.data_sets.c.id))
+        yield from map(_stored, rows)
+
+    def expired(self, now: datetime) -> list[StoredDataSet]:
+        """The data sets whose last searchable moment has passed."""
+        rows = self._connection.execute(
+            sa.select(schema.data_sets).where(schema.data_sets.c.retained_until < _micros(now))
+        )
+        return [_stored(row) for row in rows]
+
+    def store(self, data_set: StoredDataSet) -> None:
+        """Write a new data set; its id is given by the file."""
+        values = _row(data_set)
+        del values["id"]
+        self._connection.execute(schema.data_sets.insert().values(**values))
+
+    def replace(self, data_set: StoredDataSet) -> None:
+        """Write a data set anew under its id."""
+        self._connection.execute(
+            schema.data_sets.update()
+            .where(schema.data_sets.c.id == data_set.id)
+            .values(**_row(data_set))
+        )
+
+    def erase(self, data_set: StoredDataSet) -> None:
+        """Erase a data set with its links and what still waits for comparison."""
+        number = data_set.reference_number
+        self._connection.execute(
+            schema.data_sets.delete().where(schema.data_sets.c.id == data_set.id)
+        )
+        self._connection.execute(
+            schema.links.delete().where(
+                (schema.links.c.reference_number == number)
+                | (schema.links.c.hit_reference_number == number)
+            )
+        )
+        self._connection.execute(
+            schema.arrivals.delete().where(
+                schema.arrivals.c.reference_number == number,
+                schema.arrivals.c.examined_at.is_(None),
+            )
+        )
+
+    def arrive(self, arrival: Arrival) -> None:
+        """Put a request into its lane; the order of arrival is the order of these calls."""
+        self._connection.execute(
+            schema.arrivals.insert().values(
+                reference_number=arrival.reference_number,
+                state=arrival.state,
+                kind=arrival.kind,
+                urgent=arrival.urgent,
+                include_own=arrival.include_own,
+                arrived_at=_micros(arrival.arrived_at),
+                compare_by=_micros(arrival.compare_by),
+                payload=arrival.payload,
+            )
+        )
+
+    def next_arrival(self) -> Arrival | None:
+        """The request to compare next: urgent lane first, order of arrival inside a lane."""
+        row = self._connection.execute(
+            sa.select(schema.arrivals)
+            .where(schema.arrivals.c.examined_at.is_(None))
+            .order_by(schema.arrivals.c.urgent.desc(), schema.arrivals.c.id)
+            .limit(1)
+        ).one_or_none()
+        if row is None:
+            return None
+        return Arrival(
+            id=row.id,
+            reference_number=row.reference_number,
+            state=row.state,
+            kind=ArrivalKind(row.kind),
+            urgent=row.urgent,
+            include_own=row.include_own,
+            arrived_at=_instant(row.arrived_at),
+            compare_by=_instant(row.compare_by),
+            payload=row.payload,
+        )
+
+    def waiting(self, now: datetime) -> tuple[int, int]:
+        """How many requests wait for comparison, and how many of them beyond their limit."""
+        waiting = schema.arrivals.c.examined_at.is_(None)
+        late = sa.func.sum(sa.case((schema.arrivals.c.compare_by < _micros(now), 1), else_=0))
+        row = self._connection.execute(
+            sa.select(sa.func.count(), sa.func.coalesce(late, 0)).where(waiting)
+        ).one()
+        return int(row[0]), int(row[1])
+
+    def examined(self, arrival: Arrival, now: datetime) -> bool:
+        """Take a request out of its lane; its payload goes. False when it is no longer there."""
+        result = self._connection.execute(
+            schema.arrivals.update()
+            .where(schema.arrivals.c.id == arrival.id, schema.arrivals.c.examined_at.is_(None))
+            .values(examined_at=_micros(now), payload=None)
+        )
+        return bool(result.rowcount)
+
+    def link(self, reference_number: str, hit: str) -> None:
+        """Link two data sets, as a hit of the first against the second does; once."""
+        if self.link_state(reference_number, hit) is None:
+            self._connection.execute(
+                schema.links.insert().values(
+                    reference_number=reference_number,
+                    hit_reference_number=hit,
+                    state=LinkState.AUTO_LINKED,
+                )
+            )
+
+    def decide_link(self, reference_number: str, hit: str, state: LinkState) -> None:
+        """Change the state of a link."""
+        pair = {"reference_number": reference_number, "hit_reference_number": hit}
+        self._connection.execute(schema.links.update().filter_by(**pair).values(state=state))
+
+    def link_state(self, reference_number: str, hit: str) -> LinkState | None:
+        """State of the link that a hit of the first data set against the second made."""
+        pair = {"reference_number": reference_number, "hit_reference_number": hit}
+        state = self._connection.execute(
+            sa.select(schema.links.c.state).filter_by(**pair)
+        ).scalar_one_or_none()
+        return None if state is None else LinkState(state)
+
+    def links(self) -> list[Link]:
+        """All links in the order in which they arose."""
+        rows = self._connection.execute(sa.select(schema.links).order_by(schema.links.c.id))
+        return [
+            Link(row.reference_number, row.hit_reference_number, LinkState(row.state))
+            for row in rows
+        ]
+
+    def next_cursor(self, state: str) -> int:
+        """Count a State's notices on by one."""
+        issued = self._cursor(state)[0] + 1
+        self._connection.execute(
+            schema.cursors.update().where(schema.cursors.c.state == state).values(issued=issued)
+        )
+        return issued
+
+    def issue(self, state: str, cursor: int, message: bytes) -> None:
+        """Keep a notice until the State has acknowledged it."""
+        self._connection.execute(
+            schema.notices.insert().values(state=state, cursor=cursor, message=message)
+        )
+
+    def notices(self, state: str, after: int, at_most: int) -> list[bytes]:
+        """Notices of a State beyond a cursor, in order."""
+        rows = self._connection.execute(
+            sa.select(schema.notices.c.message)
+            .where(schema.notices.c.state == state, schema.notices.c.cursor > after)
+            .order_by(schema.notices.c.cursor)
+            .limit(at_most)
+        )
+        return [row.message for row in rows]
+
+    def acknowledge(self, state: str, up_to: int) -> int:
+        """Let go of the notices up to a cursor; returns the last cursor that was issued."""
+        issued, acknowledged = self._cursor(state)
+        if up_to <= issued:
+            self._connection.execute(
+                schema.notices.delete().where(
+                    schema.notices.c.state == state, schema.notices.c.cursor <= up_to
+                )
+            )
+            self._connection.execute(
+                schema.cursors.update()
+                .where(schema.cursors.c.state == state)
+                .values(acknowledged=max(acknowledged, up_to))
+            )
+        return issued
+
+    def occurred(self, occurrence: Occurrence) -> None:
+        """Remember something that statistics count."""
+        self._connection.execute(
+            schema.occurrences.insert().values(
+                at=_micros(occurrence.at),
+                kind=occurrence.kind,
+                state=occurrence.state,
+                detail=occurrence.detail,
+            )
+        )
+
+    def occurrences(self) -> list[Occurrence]:
+        """Everything that statistics count, in order."""
+        rows = self._connection.execute(
+            sa.select(schema.occurrences).order_by(schema.occurrences.c.id)
+        )
+        return [Occurrence(_instant(row.at), row.kind, row.state, row.detail) for row in rows]
+
+    def _cursor(self, state: str) -> tuple[int, int]:
+        row = self._connection.execute(
+            sa.select(schema.cursors).filter_by(state=state)
+        ).one_or_none()
+        if row is None:
+            self._connection.execute(
+                schema.cursors.insert().values(state=state, issued=0, acknowledged=0)
+            )
+            return 0, 0
+        return row.issued, row.acknowledged
+
+
+def _configure(connection: Any, _: object) -> None:
+    """Acknowledged means durable: every commit reaches the disk; erased bytes are overwritten."""
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _stored(row: Any) -> StoredDataSet:
+    return StoredDataSet(
+        id=row.id,
+        reference_number=row.reference_number,
+        origin=row.origin,
+        status=Status(row.status),
+        message=row.message,
+        capture=row.capture,
+        template=row.template,
+        retained_until=_instant(row.retained_until),
+    )
+
+
+def _row(data_set: StoredDataSet) -> dict[str, Any]:
+    return {
+        "id": data_set.id,
+        "reference_number": data_set.reference_number,
+        "origin": data_set.origin,
+        "status": data_set.status,
+        "message": data_set.message,
+        "capture": data_set.capture,
+        "template": data_set.template,
+        "retained_until": _micros(data_set.retained_until),
+    }
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _instant(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
