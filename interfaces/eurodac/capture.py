@@ -15,7 +15,6 @@ from interfaces.eurodac.periods import local_day
 from interfaces.eurodac.policy import Policy
 from matcher.vocabulary import TEN_FINGERS, FingerPosition
 
-
 __all__ = [
     "AMPUTATED",
     "UNABLE_TO_PRINT",

@@ -1,0 +1,239 @@
+"""Which hit starts which clock: from a hit to the next legal step of the acting State.
+
+Regulations (EU) 2024/1351 (AMMR) and 2024/1348 (APR). The step is a proposal: whether it is
+taken, and on which evidence, is the official's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from interfaces.eurodac.categories import Category, Group, group, is_applicant
+from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.deadlines import Deadline, OnMiss
+from interfaces.eurodac.limits import LIMITS, WINDOWS, Limit, Window, counts, due
+from interfaces.eurodac.periods import local_day
+from interfaces.eurodac.policy import Policy
+from interfaces.eurodac.terms import AdmissionOutcome, MarkType
+
+__all__ = [
+    "LIMITS",
+    "STEPS",
+    "WINDOWS",
+    "Limit",
+    "Situation",
+    "Step",
+    "StepName",
+    "Window",
+    "counts",
+    "due",
+    "next_step",
+    "situation",
+]
+
+
+class StepName(StrEnum):
+    """What a State may have to do next."""
+
+    TAKE_CHARGE = "TAKE_CHARGE"
+    TAKE_BACK = "TAKE_BACK"
+    CHECK_INADMISSIBILITY = "CHECK_INADMISSIBILITY"
+    APPLY_OTHER_CRITERIA = "APPLY_OTHER_CRITERIA"
+    EXAMINE = "EXAMINE"
+    NATIONAL_HANDLING = "NATIONAL_HANDLING"
+    OLD_REGULATION = "OLD_REGULATION"
+    EVIDENCE_ONLY = "EVIDENCE_ONLY"
+
+
+class Situation(StrEnum):
+    """What a hit tells about the person, seen from the acting State."""
+
+    BEFORE_AMMR = "the application was registered before the new rules apply"
+    OWN_DATA = "the data are the acting State's own"
+    PROTECTED_ELSEWHERE = "another State granted protection"
+    SELF_RESPONSIBLE = "the acting State is indicated as responsible"
+    RESPONSIBLE_KNOWN = "another State is indicated as responsible"
+    APPLIED_ELSEWHERE = "an application was registered elsewhere, nobody is responsible yet"
+    ENTERED_RECENTLY = "entry or disembarkation within the window"
+    ENTERED_LONG_AGO = "entry or disembarkation before the window"
+    STAYED_ELSEWHERE = "found illegally staying elsewhere"
+    ADMITTED = "admitted by another State"
+    NOT_ADMITTED = "admission refused or discontinued"
+    TEMPORARY_PROTECTION = "beneficiary of temporary protection"
+    NO_PROCEDURE = "the person of the new data set is in no procedure that the hit could move"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row. limit: key of LIMITS, empty when no limit runs from the hit."""
+
+    name: StepName
+    article: str
+    limit: str = ""
+
+
+STEPS: Mapping[Situation, Rule] = MappingProxyType(
+    {
+        Situation.BEFORE_AMMR: Rule(StepName.OLD_REGULATION, "AMMR 84"),
+        Situation.OWN_DATA: Rule(StepName.EXAMINE, "AMMR 38"),
+        Situation.PROTECTED_ELSEWHERE: Rule(StepName.CHECK_INADMISSIBILITY, "APR 38(1)(c)"),
+        Situation.SELF_RESPONSIBLE: Rule(StepName.EXAMINE, "AMMR 36"),
+        Situation.RESPONSIBLE_KNOWN: Rule(StepName.TAKE_BACK, "AMMR 41(1)", "K8"),
+        Situation.APPLIED_ELSEWHERE: Rule(StepName.TAKE_BACK, "AMMR 38(4)", "K8"),
+        Situation.ENTERED_RECENTLY: Rule(StepName.TAKE_CHARGE, "AMMR 39(1)", "K2"),
+        Situation.ENTERED_LONG_AGO: Rule(StepName.APPLY_OTHER_CRITERIA, "AMMR 33", "K1"),
+        # Art. 39(1) AMMR shortens nothing for data of Art. 23.
+        Situation.STAYED_ELSEWHERE: Rule(StepName.APPLY_OTHER_CRITERIA, "AMMR 39(1)", "K1"),
+        Situation.ADMITTED: Rule(StepName.TAKE_BACK, "AMMR 36(1)(c)", "K8"),
+        Situation.NOT_ADMITTED: Rule(StepName.EVIDENCE_ONLY, "AMMR 39(1)", "K1"),
+        Situation.TEMPORARY_PROTECTION: Rule(StepName.NATIONAL_HANDLING, "26"),
+        Situation.NO_PROCEDURE: Rule(StepName.EVIDENCE_ONLY, "27(4)"),
+    }
+)
+"""Complete: every situation has its step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next legal step. due_at None: no limit runs from the hit. limit: key of LIMITS."""
+
+    name: StepName
+    article: str
+    due_at: datetime | None
+    due_outer: datetime | None
+    on_miss: OnMiss
+    limit: str = ""
+    situation: Situation = Situation.NO_PROCEDURE
+
+
+def next_step(
+    probe: Category,
+    hit: DataSet,
+    *,
+    state: str,
+    received_at: datetime,
+    registered_at: datetime | None = None,
+    detained_at: datetime | None = None,
+    crisis: bool = False,
+    policy: Policy | None = None,
+) -> Step:
+    """What follows from a confirmed hit for the acting State, and by when.
+
+    received_at: of the hit. registered_at: of the application; default received_at.
+    detained_at: when the person was detained for the transfer. crisis: CFMR derogations apply.
+
+    >>> from datetime import UTC
+    >>> from interfaces.eurodac.dataset import Event
+    >>> landed = Event("Lampedusa", datetime(2026, 12, 1, 8, tzinfo=UTC))
+    >>> step = next_step(Category.APPLICANT_REG, DataSet(Category.SAR, "IT", event=landed),
+    ...                  state="DK", received_at=datetime(2027, 1, 31, 12, tzinfo=UTC))
+    >>> step.name.value, step.due_at.isoformat()
+    ('TAKE_CHARGE', '2027-03-01T22:59:59+00:00')
+    """
+    registered = registered_at or received_at
+    found = situation(probe, hit, state=state, registered_at=registered, policy=policy)
+    rule = STEPS[found]
+    if not rule.limit:
+        return Step(rule.name, rule.article, None, None, OnMiss.STILL_OWED, "", found)
+    start = registered if LIMITS[rule.limit].clock == "registration" else received_at
+    limits = [due(rule.limit, start, state, crisis=crisis)]
+    if detained_at is not None and rule.name in (StepName.TAKE_CHARGE, StepName.TAKE_BACK):
+        limits.append(_detained(detained_at, registered, received_at, state, probe=probe))
+    first = min(limits, key=_end)
+    return Step(
+        rule.name, rule.article, first.due_at, first.due_outer, first.on_miss, first.rule, found
+    )
+
+
+def _detained(
+    detained_at: datetime,
+    registered_at: datetime,
+    received_at: datetime,
+    state: str,
+    *,
+    probe: Category,
+) -> Deadline:
+    start = registered_at if is_applicant(probe) else received_at
+    if detained_at > start:
+        return due("K18", detained_at, state)
+    return due("K17", start, state)
+
+
+def _end(limit: Deadline) -> datetime:
+    assert limit.due_at is not None
+    return limit.due_at
+
+
+def situation(
+    probe: Category,
+    hit: DataSet,
+    *,
+    state: str,
+    registered_at: datetime,
+    policy: Policy | None = None,
+) -> Situation:
+    """What the hit tells; the first that holds in the order of the checks below.
+
+    >>> from datetime import UTC
+    >>> situation(Category.SAR, DataSet(Category.ILLEGAL_STAY, "DE"), state="IT",
+    ...           registered_at=datetime(2026, 9, 1, tzinfo=UTC)).name
+    'NO_PROCEDURE'
+    """
+    if not (is_applicant(probe) or _returns_applicant(probe, hit)):
+        return Situation.NO_PROCEDURE
+    if local_day(registered_at, state) < (policy or Policy()).ammr_applies_from:
+        return Situation.BEFORE_AMMR
+    if hit.origin == state:
+        return Situation.OWN_DATA
+    if is_applicant(probe) and _protected_elsewhere(hit, state):
+        return Situation.PROTECTED_ELSEWHERE
+    return _by_group(hit, state, registered_at)
+
+
+def _returns_applicant(probe: Category, hit: DataSet) -> bool:
+    # The last row of K.6: an illegally staying person for whom a State is responsible.
+    staying = group(probe) is Group.ART_23
+    return staying and is_applicant(hit.category) and bool(hit.responsible_state)
+
+
+def _protected_elsewhere(hit: DataSet, state: str) -> bool:
+    return any(mark.type is MarkType.PROTECTION and mark.set_by != state for mark in hit.marks)
+
+
+def _by_group(hit: DataSet, state: str, registered_at: datetime) -> Situation:
+    match group(hit.category):
+        case Group.ART_15:
+            if not hit.responsible_state:
+                return Situation.APPLIED_ELSEWHERE
+            own = hit.responsible_state == state
+            return Situation.SELF_RESPONSIBLE if own else Situation.RESPONSIBLE_KNOWN
+        case Group.ART_22:
+            return _entered(hit, state, registered_at, "K40")
+        case Group.ART_24:
+            return _entered(hit, state, registered_at, "K41")
+        case Group.ART_23:
+            return Situation.STAYED_ELSEWHERE
+        case Group.ART_18_2 | Group.ART_20:
+            return _admission(hit)
+        case Group.ART_26:
+            return Situation.TEMPORARY_PROTECTION
+        case other:
+            raise ValueError(f"data of Art. {other} are never stored and cannot be hit")
+
+
+def _entered(hit: DataSet, state: str, registered_at: datetime, window: str) -> Situation:
+    if hit.event is None:
+        raise ValueError("a stored data set of Arts 22 and 24 has its event")
+    entered_on = local_day(hit.event.occurred_at, hit.origin)
+    recent = counts(window, entered_on, local_day(registered_at, state))
+    return Situation.ENTERED_RECENTLY if recent else Situation.ENTERED_LONG_AGO
+
+
+def _admission(hit: DataSet) -> Situation:
+    decision = hit.admission_decision
+    granted = decision is None or decision.outcome is AdmissionOutcome.GRANTED
+    return Situation.ADMITTED if granted else Situation.NOT_ADMITTED
