@@ -26,11 +26,8 @@ RADIUS_PX = 70.0
 SECTIONS = 6
 """Direction differences told apart: sectors of 60 degrees."""
 
-CELL_WORDS = 2
-"""64-bit words in one section of a cylinder."""
-
-CELLS = 64 * CELL_WORDS
-"""Places told apart around a minutia."""
+CELLS = 64
+"""Places told apart around a minutia: one machine word for each section; 128 gain nothing."""
 
 SPREAD_PX = 7.0
 """Standard deviation of a neighbour's place: the jitter of detection plus plastic distortion."""
@@ -44,10 +41,10 @@ BIT_THRESHOLD = 0.12
 OUTLINE_SIDES = 16
 """Directions in which the extent of a template is measured; 16 follow a convex hull within 2 %."""
 
-OUTLINE_MARGIN_PX = 25.0
+OUTLINE_MARGIN_PX = 20.0
 """A cell this far outside the outline still counts as seen: minutiae were possible there."""
 
-MIN_SEEN_CELLS = CELLS // 2
+MIN_SEEN_CELLS = CELLS // 4
 """A cylinder that sees less of its disc says too little to be compared."""
 
 MIN_NEIGHBOURS = 2
@@ -56,7 +53,10 @@ MIN_NEIGHBOURS = 2
 X, Y, COS, SIN, WEIGHT = range(5)
 """Columns of Described.places."""
 
-WORDS = (SECTIONS + 1) * CELL_WORDS
+PLACE_COLUMNS = 5
+"""Number of columns of Described.places."""
+
+WORDS = SECTIONS + 1
 """Words of one cylinder: the sections, then the mask of the cells seen."""
 
 
@@ -64,8 +64,8 @@ WORDS = (SECTIONS + 1) * CELL_WORDS
 class Described:
     """One finger made ready for the kernels; the order of its minutiae is by direction.
 
-    places: float32 (n, 5): x, y in pixels at 500 dpi with y growing upwards, cosine and sine of
-    the direction, weight 0-1. words: uint64 (n, WORDS). outline: float32 (OUTLINE_SIDES,),
+    places: float32 (n, PLACE_COLUMNS): x, y in pixels at 500 dpi with y growing upwards, cosine
+    and sine of the direction, weight 0-1. words: uint64 (n, WORDS). outline: float32 (OUTLINE_SIDES,),
     largest projection of the minutiae on each direction. order: int64 (n,), index of each
     minutia in the template that was described.
     """
@@ -146,7 +146,7 @@ def count_bits(_typing, word):  # type: ignore[no-untyped-def]
     return types.int64(types.uint64), emit
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def is_inside(x: float, y: float, outline: NDArray[np.float32], margin: float) -> bool:
     """Whether a place lies within an outline widened by margin pixels."""
     for side in range(OUTLINE_SIDES):
@@ -156,7 +156,7 @@ def is_inside(x: float, y: float, outline: NDArray[np.float32], margin: float) -
     return True
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _build_cylinders(
     places: NDArray[np.float32], outline: NDArray[np.float32]
 ) -> NDArray[np.uint64]:
@@ -174,7 +174,7 @@ def _build_cylinders(
     return words
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _spread_neighbours(
     places: NDArray[np.float32], centre: int, density: NDArray[np.float64]
 ) -> int:
@@ -198,7 +198,7 @@ def _spread_neighbours(
     return neighbours
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _spread_one(along: float, across: float, turn: float, density: NDArray[np.float64]) -> None:
     """Add one neighbour at a place relative to the centre with a direction difference."""
     shares = np.empty(SECTIONS)
@@ -216,7 +216,7 @@ def _spread_one(along: float, across: float, turn: float, density: NDArray[np.fl
                 density[section, cell] += near * shares[section]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _mark_seen_cells(
     place: NDArray[np.float32], outline: NDArray[np.float32], words: NDArray[np.uint64]
 ) -> int:
@@ -228,15 +228,14 @@ def _mark_seen_cells(
         y = place[Y] + along * place[SIN] + across * place[COS]
         if is_inside(x, y, outline, OUTLINE_MARGIN_PX):
             seen += 1
-            words[SECTIONS * CELL_WORDS + cell // 64] |= np.uint64(1) << np.uint64(cell % 64)
+            words[SECTIONS] |= np.uint64(1) << np.uint64(cell)
     return seen
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _set_bits(density: NDArray[np.float64], words: NDArray[np.uint64]) -> None:
     """Write one bit per section and cell where the density reaches the threshold."""
     for section in range(SECTIONS):
         for cell in range(CELLS):
             if density[section, cell] >= BIT_THRESHOLD:
-                word = section * CELL_WORDS + cell // 64
-                words[word] |= np.uint64(1) << np.uint64(cell % 64)
+                words[section] |= np.uint64(1) << np.uint64(cell)

@@ -2,36 +2,39 @@
 
     similarity = compare(describe(probe), describe(reference))
 
-The steps: resemblance of local cylinders, candidates, relaxation, growing, evidence. A hopeless
-pair stops after relaxation. Scores are raw; `calibration` turns them into false match rates.
+The steps: resemblance of local cylinders, candidates, relaxation, growing, evidence. Scores are
+raw, in natural units of evidence; `calibration` turns them into false match rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from matcher.consolidation import (
+from matcher.candidates import (
     ONE,
     ZERO,
-    Motion,
     Scratch,
     Side,
     choose_candidates,
-    count_overlap,
-    fill_compatible,
     fill_resemblance,
-    gather_cluster,
-    grow,
     is_in_order,
     make_scratch,
+)
+from matcher.consolidation import (
+    count_overlap,
+    fill_compatible,
+    gather_cluster,
+    grow,
     relax,
 )
-from matcher.cylinders import OUTLINE_SIDES, WEIGHT, WORDS, Described, describe
+from matcher.cylinders import COS, OUTLINE_SIDES, PLACE_COLUMNS, WEIGHT, WORDS, Described, describe
 
 __all__ = [
     "Described",
@@ -47,8 +50,13 @@ __all__ = [
 MIN_MINUTIAE = 4
 """Templates with fewer minutiae score 0: three pairs fit almost any finger."""
 
-EVIDENCE = 8
-"""Numbers that sum up one comparison, see weigh."""
+Columns = tuple[
+    NDArray[np.float32],
+    NDArray[np.uint64],
+    NDArray[np.float32],
+    NDArray[np.int64],
+    NDArray[np.int32],
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,13 +81,15 @@ class Pairing:
 
     score: the raw similarity. pairs: int64 (k, 2), indices into the minutiae of probe and
     reference. rotation: radians counter-clockwise, and translation: pixels at 500 dpi to the
-    right and down; turning the reference about its origin and shifting it lays it on the probe.
+    right and down; turning the reference about its origin, the corner of its sample, and then
+    shifting it lays it on the probe. evidence: float32, what the score was made of.
     """
 
     score: float
     pairs: NDArray[np.int64]
     rotation: float
     translation: tuple[float, float]
+    evidence: NDArray[np.float32]
 
 
 def pack(described: Sequence[Described]) -> PackedDescribed:
@@ -87,8 +97,8 @@ def pack(described: Sequence[Described]) -> PackedDescribed:
     counts = np.array([len(one.places) for one in described], np.int32)
     starts = np.cumsum(counts, dtype=np.int64) - counts
     return PackedDescribed(
-        np.concatenate([np.empty((0, 5), np.float32), *(one.places for one in described)]),
-        np.concatenate([np.empty((0, WORDS), np.uint64), *(one.words for one in described)]),
+        np.concatenate([np.empty((0, PLACE_COLUMNS), np.float32), *(d.places for d in described)]),
+        np.concatenate([np.empty((0, WORDS), np.uint64), *(d.words for d in described)]),
         np.array([one.outline for one in described], np.float32).reshape(-1, OUTLINE_SIDES),
         starts,
         counts,
@@ -107,30 +117,21 @@ def compare_many(
 
     rows: any order, repetitions allowed; IndexError if one is not a row of packed.
     """
-    rows = np.ascontiguousarray(rows, np.int64)
-    if len(rows) and not 0 <= rows.min() <= rows.max() < len(packed.starts):
-        raise IndexError("a row is not in the packed store")
-    scores = np.zeros(len(rows), np.float32)
-    side = Side(probe.places, probe.words, probe.outline)
-    columns = (packed.places, packed.words, packed.outlines, packed.starts, packed.counts)
-    _compare_rows(side, columns, rows, scores)
-    return scores
+    return _compare(probe, packed, rows, make_scratch())
 
 
 def explain(probe: Described, reference: Described) -> Pairing:
     """Compare two fingers and say which minutiae were paired, and under which motion."""
-    one, two = _side(probe), _side(reference)
-    swapped = not is_in_order(one, two)
     scratch = make_scratch()
-    score, motion, size = (
-        compare_sides(two, one, scratch) if swapped else compare_sides(one, two, scratch)
-    )
-    pairs = scratch.pairs[:size].astype(np.int64)
-    if swapped:
-        pairs, motion = pairs[:, ::-1], _invert(motion)
+    score = _compare(probe, pack([reference]), np.zeros(1, np.int64), scratch)[0]
+    pairs = scratch.pairs[: int(scratch.evidence[SIZE])].astype(np.int64)
+    x, y, cos, sin = (float(value) for value in scratch.motion)
+    if not is_in_order(_side(probe), _side(reference)):
+        pairs = pairs[:, ::-1]
+        sin, x, y = -sin, -(cos * x + sin * y), sin * x - cos * y
     pairs = np.stack((probe.order[pairs[:, 0]], reference.order[pairs[:, 1]]), axis=1)
-    rotation = float(np.arctan2(motion.sin, motion.cos))
-    return Pairing(float(score), pairs, rotation, (float(motion.x), -float(motion.y)))
+    rotation = float(np.arctan2(sin, cos))
+    return Pairing(float(score), pairs, rotation, (x, -y), scratch.evidence.copy())
 
 
 def _side(described: Described) -> Side:
@@ -138,66 +139,96 @@ def _side(described: Described) -> Side:
     return Side(described.places, described.words, described.outline)
 
 
-def _invert(motion: Motion) -> Motion:
-    """The motion that undoes another."""
-    x = -(motion.cos * motion.x + motion.sin * motion.y)
-    y = motion.sin * motion.x - motion.cos * motion.y
-    return Motion(motion.cos, -motion.sin, x, y)
+def _compare(
+    probe: Described, packed: PackedDescribed, rows: NDArray[np.integer], scratch: Scratch
+) -> NDArray[np.float32]:
+    """Check the rows and run the kernel; the last comparison's details stay in scratch."""
+    wanted = np.ascontiguousarray(rows, np.int64)
+    if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(packed.starts):
+        raise IndexError("a row is not in the packed store")
+    scores = np.zeros(len(wanted), np.float32)
+    columns = (packed.places, packed.words, packed.outlines, packed.starts, packed.counts)
+    _compare_rows(_side(probe), columns, wanted, (scores, scratch))
+    return scores
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _compare_rows(
-    probe: Side,
-    columns: tuple[NDArray[np.generic], ...],
-    rows: NDArray[np.int64],
-    scores: NDArray[np.float32],
-) -> None:
-    """Compare a probe with rows of packed columns, writing one score per row."""
-    scratch = make_scratch()
-    places, words, outlines, starts, counts = columns
-    for rank in range(len(rows)):
-        row = rows[rank]
-        span = slice(starts[row], starts[row] + counts[row])
-        other = Side(places[span], words[span], outlines[row])
-        if is_in_order(probe, other):
-            scores[rank] = compare_sides(probe, other, scratch)[0]
-        else:
-            scores[rank] = compare_sides(other, probe, scratch)[0]
+SUPPORT, PAIRED, FITTING, ALIKE, SHARED, SIZE = range(6)
+"""Evidence of a comparison, see weigh."""
+
+EVIDENCE_WEIGHTS = np.zeros(6, np.float32)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def compare_sides(first: Side, second: Side, scratch: Scratch) -> tuple[float, Motion, int]:
-    """Score, motion and number of pairs (left in scratch.pairs) of two sides in order."""
-    still = Motion(ONE, ZERO, ZERO, ZERO)
-    if len(first.places) < MIN_MINUTIAE or len(second.places) < MIN_MINUTIAE:
-        return ZERO, still, 0
-    fill_resemblance(first, second, scratch)
-    chosen = choose_candidates(first, second, scratch)
-    if chosen < 2:
-        return ZERO, still, 0
-    fill_compatible(first, second, chosen, scratch)
-    support = relax(chosen, scratch)
-    if support <= ZERO:
-        return ZERO, still, 0
-    size = gather_cluster(chosen, scratch)
-    motion, size = grow(first, second, size, scratch)
-    weigh(first, second, scratch, (motion, size, support))
-    return max(ZERO, scratch.evidence[0] * scratch.evidence[0] / scratch.evidence[3]), motion, size
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def weigh(first: Side, second: Side, scratch: Scratch, found: tuple[Motion, int, float]) -> None:
+@njit(nogil=True, error_model="numpy")
+def weigh(first: Side, second: Side, size: int, scratch: Scratch) -> None:
     """Sum up a pairing in scratch.evidence."""
-    motion, size, support = found
     evidence = scratch.evidence
-    evidence[:] = ZERO
     for k in range(size):
         i, j = scratch.pairs[k]
         weight = np.sqrt(first.places[i, WEIGHT] * second.places[j, WEIGHT])
-        evidence[0] += weight * (np.float32(0.5) + np.float32(0.5) * scratch.fit[i, j])
-        evidence[1] += weight * scratch.resemblance[i, j]
-        evidence[2] += weight
-    seen_first, seen_second = count_overlap(first, second, motion)
-    evidence[3] = ONE + seen_first + seen_second
-    evidence[4] = support
-    evidence[5] = np.float32(size)
+        evidence[PAIRED] += weight
+        evidence[FITTING] += weight * scratch.fit[i, j]
+        evidence[ALIKE] += weight * scratch.resemblance[i, j]
+    evidence[SHARED] = count_overlap(first, second, scratch.motion)
+    evidence[SIZE] = np.float32(size)
+
+
+@njit(nogil=True, error_model="numpy")
+def compare_sides(first: Side, second: Side, scratch: Scratch) -> np.float32:
+    """Raw similarity of two sides in order; pairs, motion and evidence stay in scratch."""
+    scratch.evidence[:] = ZERO
+    scratch.motion[:] = ZERO
+    scratch.motion[COS] = ONE
+    if len(first.places) < MIN_MINUTIAE:
+        return ZERO
+    fill_resemblance(first, second, scratch)
+    chosen = choose_candidates(first, second, scratch)
+    fill_compatible(first, second, chosen, scratch)
+    support = relax(chosen, scratch)
+    if support <= ZERO:
+        return ZERO
+    scratch.evidence[SUPPORT] = support
+    size = gather_cluster(chosen, scratch)
+    size = grow(first, second, size, scratch)
+    weigh(first, second, size, scratch)
+    return scratch.evidence[FITTING] * scratch.evidence[FITTING] / (ONE + scratch.evidence[SHARED])
+
+
+def _digest_kernels() -> str:
+    """Digest of the sources that are compiled together."""
+    folder = Path(__file__).parent
+    names = ("pairing.py", "consolidation.py", "candidates.py", "cylinders.py")
+    return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+
+
+def _compile(sources: str) -> Callable[..., None]:
+    """The kernel of all comparisons, compiled at first use and kept on disk.
+
+    numba keeps the machine code of a function under the state of its own file only; as a
+    captured variable, sources makes a change in any file a reason to compile again. Stale code
+    would read the memory of another layout.
+    """
+
+    @njit(nogil=True, cache=True, error_model="numpy")
+    def compare_rows(
+        probe: Side,
+        columns: Columns,
+        rows: NDArray[np.int64],
+        output: tuple[NDArray[np.float32], Scratch],
+    ) -> int:
+        """Compare a probe with rows of packed columns, writing one score per row."""
+        places, words, outlines, starts, counts = columns
+        scores, scratch = output
+        for rank in range(len(rows)):
+            row = rows[rank]
+            begin, end = starts[row], starts[row] + counts[row]
+            other = Side(places[begin:end], words[begin:end], outlines[row])
+            if is_in_order(probe, other):
+                scores[rank] = compare_sides(probe, other, scratch)
+            else:
+                scores[rank] = compare_sides(other, probe, scratch)
+        return len(sources)
+
+    return compare_rows
+
+
+_compare_rows = _compile(_digest_kernels())
