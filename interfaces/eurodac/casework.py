@@ -6,15 +6,18 @@ taken, and on which evidence, is the official's decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
 from interfaces.eurodac.categories import Category, Group, group, is_applicant
+from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.deadlines import Deadline, OnMiss
+from interfaces.eurodac.errors import RuleBroken
+from interfaces.eurodac.fields import LISTED_IN
 from interfaces.eurodac.limits import LIMITS, WINDOWS, Limit, Window, counts, due
 from interfaces.eurodac.periods import local_day
 from interfaces.eurodac.policy import Policy
@@ -56,6 +59,7 @@ class Situation(StrEnum):
     OWN_DATA = "the data are the acting State's own"
     PROTECTED_ELSEWHERE = "another State granted protection"
     SELF_RESPONSIBLE = "the acting State is indicated as responsible"
+    CEASED = "the responsibility indicated has ceased by departure"
     RESPONSIBLE_KNOWN = "another State is indicated as responsible"
     APPLIED_ELSEWHERE = "an application was registered elsewhere, nobody is responsible yet"
     ENTERED_RECENTLY = "entry or disembarkation within the window"
@@ -82,6 +86,7 @@ STEPS: Mapping[Situation, Rule] = MappingProxyType(
         Situation.OWN_DATA: Rule(StepName.EXAMINE, "AMMR 38"),
         Situation.PROTECTED_ELSEWHERE: Rule(StepName.CHECK_INADMISSIBILITY, "APR 38(1)(c)"),
         Situation.SELF_RESPONSIBLE: Rule(StepName.EXAMINE, "AMMR 36"),
+        Situation.CEASED: Rule(StepName.APPLY_OTHER_CRITERIA, "AMMR 37(4), (5)", "K1"),
         Situation.RESPONSIBLE_KNOWN: Rule(StepName.TAKE_BACK, "AMMR 41(1)", "K8"),
         Situation.APPLIED_ELSEWHERE: Rule(StepName.TAKE_BACK, "AMMR 38(4)", "K8"),
         Situation.ENTERED_RECENTLY: Rule(StepName.TAKE_CHARGE, "AMMR 39(1)", "K2"),
@@ -99,7 +104,10 @@ STEPS: Mapping[Situation, Rule] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next legal step. due_at None: no limit runs from the hit. limit: key of LIMITS."""
+    """The next legal step. due_at None: no limit runs from the hit. limit: key of LIMITS.
+
+    addressee: State to which a request or notification goes, empty when none does.
+    """
 
     name: StepName
     article: str
@@ -108,6 +116,7 @@ class Step:
     on_miss: OnMiss
     limit: str = ""
     situation: Situation = Situation.NO_PROCEDURE
+    addressee: str = ""
 
 
 def next_step(
@@ -137,27 +146,37 @@ def next_step(
     registered = registered_at or received_at
     found = situation(probe, hit, state=state, registered_at=registered, policy=policy)
     rule = STEPS[found]
+    addressee = _addressee(hit) if rule.name in REQUESTS else ""
     if not rule.limit:
-        return Step(rule.name, rule.article, None, None, OnMiss.STILL_OWED, "", found)
+        owed = OnMiss.STILL_OWED
+        return Step(rule.name, rule.article, None, None, owed, "", found, addressee)
     start = registered if LIMITS[rule.limit].clock == "registration" else received_at
     limits = [due(rule.limit, start, state, crisis=crisis)]
-    if detained_at is not None and rule.name in (StepName.TAKE_CHARGE, StepName.TAKE_BACK):
-        limits.append(_detained(detained_at, registered, received_at, state, probe=probe))
+    if detained_at is not None and rule.name in REQUESTS:
+        clock = registered if is_applicant(probe) else received_at
+        limits.append(_detained(detained_at, clock, state))
     first = min(limits, key=_end)
     return Step(
-        rule.name, rule.article, first.due_at, first.due_outer, first.on_miss, first.rule, found
+        rule.name,
+        rule.article,
+        first.due_at,
+        first.due_outer,
+        first.on_miss,
+        first.rule,
+        found,
+        addressee,
     )
 
 
-def _detained(
-    detained_at: datetime,
-    registered_at: datetime,
-    received_at: datetime,
-    state: str,
-    *,
-    probe: Category,
-) -> Deadline:
-    start = registered_at if is_applicant(probe) else received_at
+REQUESTS = frozenset({StepName.TAKE_CHARGE, StepName.TAKE_BACK})
+"""Steps that ask something of another State."""
+
+
+def _addressee(hit: DataSet) -> str:
+    return hit.responsible_state or hit.relocation_state or hit.origin
+
+
+def _detained(detained_at: datetime, start: datetime, state: str) -> Deadline:
     if detained_at > start:
         return due("K18", detained_at, state)
     return due("K17", start, state)
@@ -185,13 +204,14 @@ def situation(
     """
     if not (is_applicant(probe) or _returns_applicant(probe, hit)):
         return Situation.NO_PROCEDURE
-    if local_day(registered_at, state) < (policy or Policy()).ammr_applies_from:
+    registered_on = local_day(registered_at, state)
+    if registered_on < (policy or Policy()).ammr_applies_from:
         return Situation.BEFORE_AMMR
     if hit.origin == state:
         return Situation.OWN_DATA
     if is_applicant(probe) and _protected_elsewhere(hit, state):
         return Situation.PROTECTED_ELSEWHERE
-    return _by_group(hit, state, registered_at)
+    return READINGS[group(hit.category)](hit, state, registered_on)
 
 
 def _returns_applicant(probe: Category, hit: DataSet) -> bool:
@@ -204,36 +224,62 @@ def _protected_elsewhere(hit: DataSet, state: str) -> bool:
     return any(mark.type is MarkType.PROTECTION and mark.set_by != state for mark in hit.marks)
 
 
-def _by_group(hit: DataSet, state: str, registered_at: datetime) -> Situation:
-    match group(hit.category):
-        case Group.ART_15:
-            if not hit.responsible_state:
-                return Situation.APPLIED_ELSEWHERE
-            own = hit.responsible_state == state
-            return Situation.SELF_RESPONSIBLE if own else Situation.RESPONSIBLE_KNOWN
-        case Group.ART_22:
-            return _entered(hit, state, registered_at, "K40")
-        case Group.ART_24:
-            return _entered(hit, state, registered_at, "K41")
-        case Group.ART_23:
-            return Situation.STAYED_ELSEWHERE
-        case Group.ART_18_2 | Group.ART_20:
-            return _admission(hit)
-        case Group.ART_26:
-            return Situation.TEMPORARY_PROTECTION
-        case other:
-            raise ValueError(f"data of Art. {other} are never stored and cannot be hit")
+def _application(hit: DataSet, state: str, registered_on: date) -> Situation:
+    if not hit.responsible_state:
+        return Situation.APPLIED_ELSEWHERE
+    if hit.removed_on is not None or _absent(hit, registered_on):
+        return Situation.CEASED
+    own = hit.responsible_state == state
+    return Situation.SELF_RESPONSIBLE if own else Situation.RESPONSIBLE_KNOWN
 
 
-def _entered(hit: DataSet, state: str, registered_at: datetime, window: str) -> Situation:
+def _absent(hit: DataSet, registered_on: date) -> bool:
+    left = hit.left_member_states_on
+    return left is not None and not counts("K48", left, registered_on)
+
+
+def _crossing(hit: DataSet, state: str, registered_on: date) -> Situation:
+    return _entered(hit, state, registered_on, "K40")
+
+
+def _disembarkation(hit: DataSet, state: str, registered_on: date) -> Situation:
+    return _entered(hit, state, registered_on, "K41")
+
+
+def _entered(hit: DataSet, state: str, registered_on: date, window: str) -> Situation:
+    # Art. 33(3) AMMR: after a relocation its State answers for the entry.
+    if hit.relocation_state == state:
+        return Situation.SELF_RESPONSIBLE
     if hit.event is None:
-        raise ValueError("a stored data set of Arts 22 and 24 has its event")
+        raise RuleBroken(broken("V04", "event", LISTED_IN[group(hit.category)]))
     entered_on = local_day(hit.event.occurred_at, hit.origin)
-    recent = counts(window, entered_on, local_day(registered_at, state))
+    recent = counts(window, entered_on, registered_on)
     return Situation.ENTERED_RECENTLY if recent else Situation.ENTERED_LONG_AGO
 
 
-def _admission(hit: DataSet) -> Situation:
+def _stay(_hit: DataSet, _state: str, _registered_on: date) -> Situation:
+    return Situation.STAYED_ELSEWHERE
+
+
+def _admission(hit: DataSet, _state: str, _registered_on: date) -> Situation:
     decision = hit.admission_decision
     granted = decision is None or decision.outcome is AdmissionOutcome.GRANTED
     return Situation.ADMITTED if granted else Situation.NOT_ADMITTED
+
+
+def _temporary(_hit: DataSet, _state: str, _registered_on: date) -> Situation:
+    return Situation.TEMPORARY_PROTECTION
+
+
+READINGS: Mapping[Group, Callable[[DataSet, str, date], Situation]] = MappingProxyType(
+    {
+        Group.ART_15: _application,
+        Group.ART_18_2: _admission,
+        Group.ART_20: _admission,
+        Group.ART_22: _crossing,
+        Group.ART_23: _stay,
+        Group.ART_24: _disembarkation,
+        Group.ART_26: _temporary,
+    }
+)
+"""Complete for every column whose data are stored and can be hit."""
