@@ -52,9 +52,11 @@ bench: setup
 	$(BIN)/python -m benchmarks.faces
 	$(BIN)/python -m benchmarks.search
 
+LOCK := $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
 lock: .venv/.ready
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements-dev.lock --group pyproject.toml:build -o requirements-build.lock
 
 clean:
 	rm -rf .venv .cache $(MODELS) demo-out
