@@ -182,6 +182,8 @@ def compare_sides(first: Side, second: Side, scratch: Scratch) -> np.float32:
         return ZERO
     fill_resemblance(first, second, scratch)
     chosen = choose_candidates(first, second, scratch)
+    if chosen < 2:
+        return ZERO
     fill_compatible(first, second, chosen, scratch)
     support = relax(chosen, scratch)
     if support <= ZERO:
