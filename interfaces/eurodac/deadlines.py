@@ -9,14 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
 from interfaces.eurodac.categories import RULES, Category, Clock, Group, group
+from interfaces.eurodac.circumstances import (
+    ORDINARY,
+    Circumstances,
+    InfluxNotice,
+    TechnicalIncident,
+    check_circumstances,
+    check_influx,
+)
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
-from interfaces.eurodac.errors import RuleBroken, Violation
+from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.periods import (
     Unit,
     add_months,
@@ -89,44 +97,6 @@ class Deadline:
         length = self.due_at - self.starts_at
         return (self.starts_at + length * 0.5, self.starts_at + length * 0.9)
 
-
-@dataclass(frozen=True, slots=True)
-class TechnicalIncident:
-    """Record of a declared serious technical problem; ended_at None: it goes on."""
-
-    incident_id: str
-    declared_by: str
-    started_at: datetime
-    ended_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InfluxNotice:
-    """Art. 24(6): notified to the Commission and the Member States. ends_on: last day in force."""
-
-    notified_on: date
-    ends_on: date
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What moves the clock of one transmission; the empty value is the ordinary clock.
-
-    technical_incident_id: the incident claimed; it counts only with its record.
-    custody_until: end of custody, confinement or detention that began with the apprehension.
-    custody_until_removal: held for the whole time until removal on a decision to turn back.
-    """
-
-    health_grounds_ended_at: datetime | None = None
-    technical_incident_id: str = ""
-    technical_incident: TechnicalIncident | None = None
-    influx: InfluxNotice | None = None
-    custody_until: datetime | None = None
-    custody_until_removal: bool = False
-
-
-ORDINARY = Circumstances()
-"""Nothing moves the clock."""
 
 EXTENSION = timedelta(hours=48)
 """Most that a technical problem or an influx adds, Arts 15(2), 22(6), 23(5), 24(5), (6), 26(4)."""
@@ -298,35 +268,6 @@ def _influx_counts(data_set: DataSet, ordinary: Deadline, circumstances: Circums
     # A clock that already ran when the notice took effect is not extended.
     landed = local_day(ordinary.starts_at, data_set.origin)
     return notice.notified_on <= landed <= notice.ends_on
-
-
-def check_influx(notice: InfluxNotice) -> tuple[Violation, ...]:
-    """What is wrong with the notice: it lasts one month at most, Art. 24(6).
-
-    >>> check_influx(InfluxNotice(date(2026, 8, 1), date(2026, 9, 1)))
-    ()
-    """
-    if notice.notified_on <= notice.ends_on <= add_months(notice.notified_on, 1):
-        return ()
-    rule = "An influx notice is in force for one month at most."
-    return (broken("V16", "event", "24(6)", rule=rule, remedy="Shorten the notice."),)
-
-
-def check_circumstances(data_set: DataSet, circumstances: Circumstances) -> tuple[Violation, ...]:
-    """What forbids counting on these circumstances, or the data set itself under them."""
-    found: list[Violation] = []
-    incident = circumstances.technical_incident
-    if circumstances.technical_incident_id and (
-        incident is None or incident.incident_id != circumstances.technical_incident_id
-    ):
-        rule = "An extension needs the record of the declared incident."
-        found.append(broken("V16", "event", "15(2)", rule=rule))
-    if circumstances.influx is not None:
-        found.extend(check_influx(circumstances.influx))
-    # Art. 22(1): nobody who stays in custody from apprehension to removal is recorded.
-    if circumstances.custody_until_removal and data_set.category is Category.IRREGULAR_CROSSING:
-        found.append(broken("V06", "category", "22(1)"))
-    return tuple(found)
 
 
 def retake(category: Category, retaken_at: datetime) -> Deadline:
