@@ -1,0 +1,154 @@
+"""The central system as its callers see it: send a request, follow the notices.
+
+Plaintext is for trials on one machine; over a network give credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from interfaces.central.errors import CentralRefused, CentralUnavailable
+from interfaces.pb.eurodac.central.v1 import central_pb2, central_pb2_grpc
+from interfaces.wire.refusals import violations_in
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Largest message either way: the centre returns the images of every hit, gRPC's own 4 MB would
+not hold two captures."""
+
+KEEPALIVE_MILLISECONDS = 60_000
+"""Between signs of life on an idle line, so that a dead one is noticed while only notices are
+awaited; common servers tolerate one a minute."""
+
+RECONNECT_MILLISECONDS = 1_000
+"""Longest wait of the channel itself between attempts; the caller has its own, longer backoff."""
+
+UNAVAILABLE = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.CANCELLED,
+        # A certificate that has just expired is repaired by its owner, not by another request.
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
+)
+FAULTY = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
+
+
+class CentralFaulty(CentralUnavailable):
+    """The centre failed while it handled this request; others may go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """PEM files: our certificate and key, and the authorities whose servers we trust."""
+
+    certificate: Path
+    key: Path
+    authorities: Path
+
+
+class CentralClient:
+    """One channel to the centre. Thread-safe; connects when first used and whenever it broke."""
+
+    def __init__(
+        self, address: str, *, credentials: Credentials | None, timeout_seconds: float
+    ) -> None:
+        self._timeout = timeout_seconds
+        self._channel = _open_channel(address, credentials)
+        self._stub = central_pb2_grpc.CentralSystemServiceStub(self._channel)
+
+    def connect(self) -> None:
+        """Return once the line stands; CentralUnavailable when it does not in time.
+
+        Whoever marks what has left asks this first: as long as it raises, nothing has.
+        """
+        ready = grpc.channel_ready_future(self._channel)
+        try:
+            ready.result(timeout=self._timeout)
+        except grpc.FutureTimeoutError:
+            raise CentralUnavailable("no connection to the central system") from None
+        except ValueError as error:
+            raise CentralUnavailable("the line to the central system is closed") from error
+        finally:
+            ready.cancel()
+
+    def send(self, method: str, request: Message) -> Message:
+        """Call a method of the service by its name and return its response."""
+        call = cast(Callable[..., Message], getattr(self._stub, method))
+        try:
+            return call(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise _explain(error) from error
+        except ValueError as error:
+            raise CentralUnavailable("the line to the central system is closed") from error
+
+    def notices(self, after: int) -> Notices:
+        """Follow the notices behind a cursor, first the stored ones, then live."""
+        request = central_pb2.SubscribeNoticesRequest(after=after)
+        try:
+            return Notices(self._stub.SubscribeNotices(request))
+        except ValueError as error:
+            raise CentralUnavailable("the line to the central system is closed") from error
+
+    def close(self) -> None:
+        """Break the line; calls under way end with CentralUnavailable."""
+        self._channel.close()
+
+
+class Notices:
+    """An endless iterator of notices that another thread may end with cancel()."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[central_pb2.Notice]:
+        try:
+            for response in self._call:
+                yield response.notice
+        except grpc.RpcError as error:
+            raise _explain(error) from error
+
+    def cancel(self) -> None:
+        """End the iteration with CentralUnavailable."""
+        self._call.cancel()
+
+
+def _open_channel(address: str, credentials: Credentials | None) -> grpc.Channel:
+    options = [
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
+        ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS),
+        # The outbox decides what is sent again and when; hidden retries would reorder.
+        ("grpc.enable_retries", 0),
+    ]
+    if credentials is None:
+        return grpc.insecure_channel(address, options)
+    pem = grpc.ssl_channel_credentials(
+        root_certificates=credentials.authorities.read_bytes(),
+        private_key=credentials.key.read_bytes(),
+        certificate_chain=credentials.certificate.read_bytes(),
+    )
+    return grpc.secure_channel(address, pem, options)
+
+
+def _explain(error: grpc.RpcError) -> CentralUnavailable | CentralRefused:
+    code = error.code()
+    if code in UNAVAILABLE:
+        return CentralUnavailable(f"the central system says {code.name}")
+    if code in FAULTY:
+        return CentralFaulty(f"the central system says {code.name}")
+    status = rpc_status.from_call(cast(grpc.Call, error))
+    if status is None:
+        return CentralRefused(code.name, error.details() or "")
+    return CentralRefused(code.name, status.message, violations_in(status))

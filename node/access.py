@@ -1,0 +1,220 @@
+"""Who may do what, and for which purpose: one table, asked by every act in its first beat.
+
+The actor is read from the client certificate and from nothing else: C the Member State, O the
+unit, OU the role, CN the user (Art. 48(2)(g): unique user identities; Art. 40(2): listed units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from interfaces.eurodac.categories import Category, digit
+from interfaces.eurodac.reference import parse
+from node.errors import AccessDenied
+
+MAX_NAME_CHARACTERS = 64
+"""Length of a unit or user: the upper bound of the X.520 attributes that carry them."""
+
+
+class Role(StrEnum):
+    """What a person (or the node itself) is employed for."""
+
+    CAPTURE_STATION = "CAPTURE_STATION"
+    ASYLUM_DESK = "ASYLUM_DESK"
+    FINGERPRINT_EXPERT = "FINGERPRINT_EXPERT"
+    SUPERVISOR = "SUPERVISOR"
+    AUDITOR = "AUDITOR"
+    ADMINISTRATOR = "ADMINISTRATOR"
+    NODE = "NODE"
+
+
+class Act(StrEnum):
+    """Every act of the node that touches data."""
+
+    ASSESS_QUALITY = "ASSESS_QUALITY"
+    ENROL = "ENROL"
+    RECAPTURE = "RECAPTURE"
+    UPDATE_STATUS = "UPDATE_STATUS"
+    CORRECT = "CORRECT"
+    ERASE = "ERASE"
+    SET_MARK = "SET_MARK"
+    CLEAR_MARK = "CLEAR_MARK"
+    PROPOSE_FLAG = "PROPOSE_FLAG"
+    APPROVE_FLAG = "APPROVE_FLAG"
+    DELETE_FLAG = "DELETE_FLAG"
+    IDENTIFY = "IDENTIFY"
+    COMPARE = "COMPARE"
+    SEARCH_ADMISSION = "SEARCH_ADMISSION"
+    READ_CASE = "READ_CASE"
+    LIST_DUE = "LIST_DUE"
+    DECIDE_HIT = "DECIDE_HIT"
+    READ_STATUS = "READ_STATUS"
+    READ_AUDIT = "READ_AUDIT"
+    DELIVER = "DELIVER"
+    RECEIVE_NOTICE = "RECEIVE_NOTICE"
+    SWEEP = "SWEEP"
+
+
+class Purpose(StrEnum):
+    """What the data serve (points of Art. 1(1)), and the two purposes of running the node."""
+
+    RESPONSIBILITY = "RESPONSIBILITY"
+    RESETTLEMENT = "RESETTLEMENT"
+    IRREGULAR_MIGRATION = "IRREGULAR_MIGRATION"
+    TEMPORARY_PROTECTION = "TEMPORARY_PROTECTION"
+    OVERSIGHT = "OVERSIGHT"
+    OPERATION = "OPERATION"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: letters of the Member State, unit, user and role."""
+
+    state: str
+    unit: str
+    user: str
+    role: Role
+
+
+def node_itself(state: str) -> Actor:
+    """The actor of deliveries, notices and sweeps; no certificate can claim it."""
+    return Actor(state=state, unit="node", user="node", role=Role.NODE)
+
+
+_CASEWORK = frozenset(
+    {
+        Purpose.RESPONSIBILITY,
+        Purpose.RESETTLEMENT,
+        Purpose.IRREGULAR_MIGRATION,
+        Purpose.TEMPORARY_PROTECTION,
+    }
+)
+_RESETTLEMENT = frozenset({Purpose.RESETTLEMENT})
+_RUNNING = frozenset({Purpose.OPERATION})
+_OVERSIGHT = frozenset({Purpose.OVERSIGHT})
+
+PURPOSES: Mapping[Category, Purpose] = MappingProxyType(
+    {
+        Category.APPLICANT_REG: Purpose.RESPONSIBILITY,
+        Category.APPLICANT_BORDER: Purpose.RESPONSIBILITY,
+        Category.APPLICANT_ARRIVAL: Purpose.RESPONSIBILITY,
+        Category.APPLICANT_RELOCATED: Purpose.RESPONSIBILITY,
+        Category.IRREGULAR_CROSSING: Purpose.IRREGULAR_MIGRATION,
+        Category.ILLEGAL_STAY: Purpose.IRREGULAR_MIGRATION,
+        Category.ILLEGAL_STAY_RELOCATED: Purpose.IRREGULAR_MIGRATION,
+        Category.SAR: Purpose.IRREGULAR_MIGRATION,
+        Category.TEMP_PROTECTION: Purpose.TEMPORARY_PROTECTION,
+        Category.ADMISSION_SEARCH: Purpose.RESETTLEMENT,
+        Category.ADMISSION_RECORD: Purpose.RESETTLEMENT,
+        Category.NATIONAL_RESETTLEMENT: Purpose.RESETTLEMENT,
+    }
+)
+"""What each category of persons serves. Requests of law enforcement (Arts 32, 34) and of data
+subjects (Art. 43) are no enrolments; they get purposes and roles of their own."""
+
+_DESK = {Role.CAPTURE_STATION: _CASEWORK, Role.ASYLUM_DESK: _CASEWORK, Role.SUPERVISOR: _CASEWORK}
+_OFFICE = {Role.ASYLUM_DESK: _CASEWORK, Role.SUPERVISOR: _CASEWORK}
+_LOOK = {**_DESK, Role.FINGERPRINT_EXPERT: _CASEWORK}
+_NODE = {Role.NODE: _RUNNING}
+
+PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
+    {
+        Act.ASSESS_QUALITY: _LOOK,
+        Act.ENROL: _DESK,
+        Act.RECAPTURE: _DESK,
+        Act.UPDATE_STATUS: _OFFICE,
+        Act.CORRECT: _OFFICE,
+        Act.ERASE: {Role.SUPERVISOR: _CASEWORK},
+        Act.SET_MARK: _OFFICE,
+        Act.CLEAR_MARK: _OFFICE,
+        Act.PROPOSE_FLAG: _OFFICE,
+        Act.APPROVE_FLAG: {Role.SUPERVISOR: _CASEWORK},
+        Act.DELETE_FLAG: {Role.SUPERVISOR: _CASEWORK},
+        Act.IDENTIFY: {**_OFFICE, Role.FINGERPRINT_EXPERT: _CASEWORK},
+        Act.COMPARE: _LOOK,
+        Act.SEARCH_ADMISSION: {
+            Role.ASYLUM_DESK: _RESETTLEMENT,
+            Role.SUPERVISOR: _RESETTLEMENT,
+        },
+        Act.READ_CASE: _LOOK,
+        Act.LIST_DUE: {**_OFFICE, Role.FINGERPRINT_EXPERT: _CASEWORK},
+        Act.DECIDE_HIT: {Role.FINGERPRINT_EXPERT: _CASEWORK},
+        Act.READ_STATUS: {
+            **dict.fromkeys(set(Role) - {Role.NODE}, _RUNNING),
+        },
+        Act.READ_AUDIT: {Role.AUDITOR: _OVERSIGHT},
+        Act.DELIVER: _NODE,
+        Act.RECEIVE_NOTICE: _NODE,
+        Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
+    }
+)
+"""Act x role: for which purposes. What is not in the table is denied."""
+
+PARTITIONS: Mapping[Category, int] = MappingProxyType(
+    {category: number for number, category in enumerate(Category)}
+)
+"""The gallery partition of each category: an opaque number to the matcher, through which access
+acts inside a search."""
+
+
+def allow(actor: Actor, act: Act, purpose: Purpose, *, member_state: str) -> None:
+    """Say nothing if this actor may do this for this purpose; raise AccessDenied otherwise."""
+    if actor.state != member_state:
+        raise AccessDenied(f"this is the access point of {member_state} and of no other State")
+    if purpose not in PERMISSIONS[act].get(actor.role, frozenset()):
+        raise AccessDenied(f"{actor.role} may not {act} for {purpose}")
+
+
+def searchable(actor: Actor, act: Act) -> frozenset[int]:
+    """The partitions of the gallery that this actor may search in this act."""
+    purposes = PERMISSIONS[act].get(actor.role, frozenset())
+    return frozenset(
+        PARTITIONS[category] for category, purpose in PURPOSES.items() if purpose in purposes
+    )
+
+
+def purpose_of(category: Category) -> Purpose:
+    """The purpose that data of a category serve; AccessDenied where no desk has one."""
+    try:
+        return PURPOSES[category]
+    except KeyError:
+        raise AccessDenied(f"{category} is not enrolled at a desk") from None
+
+
+def purpose_of_number(reference_number: str) -> Purpose:
+    """The purpose that a reference number shows by its digit; RuleBroken if it is none.
+
+    Known before the store is asked, so that a denial tells nothing of what is stored.
+    """
+    shown = parse(reference_number).digit
+    for category, purpose in PURPOSES.items():
+        if digit(category) == shown:
+            return purpose
+    raise AccessDenied("no desk holds data under numbers of this kind")
+
+
+def actor_from_certificate(certificate: x509.Certificate) -> Actor:
+    """Read the actor from the subject; AccessDenied unless each attribute is there exactly once."""
+    state = _read_attribute(certificate, NameOID.COUNTRY_NAME, "C")
+    unit = _read_attribute(certificate, NameOID.ORGANIZATION_NAME, "O")
+    role = _read_attribute(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME, "OU")
+    user = _read_attribute(certificate, NameOID.COMMON_NAME, "CN")
+    if role not in set(Role) - {Role.NODE}:
+        raise AccessDenied("the certificate's OU names no role of this node")
+    return Actor(state=state, unit=unit, user=user, role=Role(role))
+
+
+def _read_attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier, name: str) -> str:
+    values = [attribute.value for attribute in certificate.subject.get_attributes_for_oid(oid)]
+    if len(values) != 1 or not isinstance(values[0], str):
+        raise AccessDenied(f"the certificate's subject must have exactly one {name}")
+    value = values[0].strip()
+    if not value or len(value) > MAX_NAME_CHARACTERS or not value.isprintable():
+        raise AccessDenied(f"the certificate's {name} is empty, too long or not printable")
+    return value

@@ -1,0 +1,144 @@
+"""The parts of the node, put together once; and the agreement of gallery and store.
+
+The store is the truth and the gallery its image in memory. Whatever happens between a commit and
+its publication, the next start builds the gallery from the store and proves that both hold the
+same before the node answers anyone.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from interfaces.central.client import CentralClient, Credentials
+from matcher.engine import Engine
+from matcher.gallery import Gallery, digest_entries
+from node.access import PARTITIONS
+from node.errors import NotReady
+from node.settings import CentralSettings, Settings
+from node.store import Store, biometrics, open_store
+from node.vault import open_vault
+
+
+def utc_now() -> datetime:
+    """The clock of a running node; tests and trials pass one of their own."""
+    return datetime.now(UTC)
+
+
+def draw_id() -> str:
+    """A number that nobody gave before: 122 random bits."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Everything an act needs. now: the clock. new_id: fresh ids. jitter: spreads retries."""
+
+    settings: Settings
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    jitter: random.Random
+    engine: Engine
+    gallery: Gallery
+    store: Store
+    client: CentralClient
+    publishing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def member_state(self) -> str:
+        """Letters of the State whose access point this is."""
+        return self.settings.member_state
+
+
+def open_node(
+    settings: Settings,
+    *,
+    engine: Engine,
+    now: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], str] = draw_id,
+    jitter: random.Random | None = None,
+) -> Node:
+    """Open vault and store, load the gallery and prove it; NotReady if they do not agree."""
+    vault = open_vault(settings.vault_key)
+    store = open_store(settings.store_url, vault, member_state=settings.member_state)
+    try:
+        gallery = load_gallery(store)
+    except BaseException:
+        store.close()
+        raise
+    return Node(
+        settings=settings,
+        now=now,
+        new_id=new_id,
+        jitter=jitter or random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        engine=engine,
+        gallery=gallery,
+        store=store,
+        client=connect_centre(settings.central),
+    )
+
+
+def close(node: Node) -> None:
+    """Let go of the line and of the store; acts under way fail, nothing acknowledged is lost."""
+    node.client.close()
+    node.store.wake_watchers()
+    node.store.close()
+
+
+def connect_centre(central: CentralSettings) -> CentralClient:
+    """The client that the settings describe."""
+    credentials = None
+    if central.tls is not None:
+        tls = central.tls
+        credentials = Credentials(tls.certificate, tls.key, tls.authorities)
+    return CentralClient(
+        central.address, credentials=credentials, timeout_seconds=central.timeout_seconds
+    )
+
+
+def load_gallery(store: Store) -> Gallery:
+    """A gallery of all stored references; NotReady unless its count and digest are the store's."""
+    gallery = Gallery()
+    with store.read() as transaction:
+        expected = digest_entries(_enrol_all(gallery, biometrics.all_references(transaction)))
+        count = biometrics.count_references(transaction)
+    if len(gallery) != count or gallery.digest() != expected:
+        raise NotReady("the gallery does not hold what the store holds; nothing is answered")
+    return gallery
+
+
+def publish(node: Node, *, added: Iterable[int] = (), removed: Iterable[int] = ()) -> None:
+    """Bring the gallery into agreement with what was committed about some references.
+
+    What is added is read from the store again under the lock: an enrolment that is published
+    after the erasure that followed it must not bring the person back.
+    """
+    with node.publishing:
+        for template_id in removed:
+            node.gallery.erase(template_id)
+        for template_id in added:
+            with node.store.read() as transaction:
+                stored = biometrics.find_reference(transaction, template_id)
+            if stored is not None:
+                partition = PARTITIONS[stored.category]
+                node.gallery.enrol(template_id, stored.reference, partition=partition)
+
+
+def gallery_agrees(node: Node) -> bool:
+    """Whether the gallery holds as many references as the store, all publications awaited."""
+    with node.publishing, node.store.read() as transaction:
+        return len(node.gallery) == biometrics.count_references(transaction)
+
+
+def _enrol_all(
+    gallery: Gallery, references: Iterable[biometrics.StoredReference]
+) -> Iterator[tuple[int, int, bytes]]:
+    """Enrol each reference and say what the store's side of the digest is made of."""
+    for stored in references:
+        partition = PARTITIONS[stored.category]
+        gallery.enrol(stored.template_id, stored.reference, partition=partition)
+        yield stored.template_id, partition, stored.encoded

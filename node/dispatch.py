@@ -1,0 +1,69 @@
+"""Requests to the centre as the acts queue them, in the commit of what they tell about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interfaces import wire
+from interfaces.eurodac.dataset import DataSet
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
+from node.assembly import Node
+from node.store import Transaction, parcels
+from node.store.parcels import Parcel
+from node.vocabulary import Lane
+
+LANES = {Lane.NORMAL: central_pb2.LANE_NORMAL, Lane.URGENT: central_pb2.LANE_URGENT}
+
+
+def post(
+    node: Node,
+    transaction: Transaction,
+    request: Any,
+    *,
+    lane: Lane = Lane.NORMAL,
+    task_id: str = "",
+    outlives: bool = False,
+) -> None:
+    """Queue a request of the central service; its request_id is drawn here, once for all attempts.
+
+    The method is the message's name without Request. task_id: task that its delivery closes.
+    outlives: deliver it even when the data set is erased meanwhile.
+    """
+    request.request_id = node.new_id()
+    parcel = Parcel(
+        parcel_id=request.request_id,
+        reference_number=request.reference_number
+        if hasattr(request, "reference_number")
+        else request.data_set.reference_number,
+        method=type(request).__name__.removesuffix("Request"),
+        content=request.SerializeToString(deterministic=True),
+        lane=lane,
+        queued_at=node.now(),
+        task_id=task_id,
+        outlives=outlives,
+    )
+    parcels.add(transaction, parcel)
+
+
+def transmission(
+    node: Node, data_set: DataSet, capture: terms_pb2.Capture, lane: Lane
+) -> central_pb2.TransmitDataSetRequest:
+    """The first transmission of a data set; the centre itself notes when it came (Art. 37(2))."""
+    return central_pb2.TransmitDataSetRequest(
+        data_set=wire.dataset_to(data_set),
+        capture=capture,
+        lane=LANES[lane],
+        include_own=node.settings.policy.include_own,
+    )
+
+
+def resending(
+    data_set: DataSet, capture: terms_pb2.Capture, lane: Lane
+) -> central_pb2.ResendBiometricsRequest:
+    """Better biometrics under a number that the centre knows (Art. 38(1))."""
+    request = central_pb2.ResendBiometricsRequest(
+        reference_number=data_set.reference_number, capture=capture, lane=LANES[lane]
+    )
+    if data_set.biometrics_taken_at is not None:
+        request.biometrics_taken_at.CopyFrom(wire.instant_to(data_set.biometrics_taken_at))
+    return request

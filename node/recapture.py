@@ -1,0 +1,145 @@
+"""Recapture: better biometrics of a data set under its own number.
+
+After a quality refusal, ours or the centre's (Art. 38(1)), after a refusal of the transmission
+itself, or when damaged fingertips have healed (Arts 15(1), 22(5), 23(4), 24(4), 26(3)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from interfaces import wire
+from interfaces.eurodac import deadlines
+from interfaces.eurodac.deadlines import Deadline
+from interfaces.pb.eurodac.central.v1 import terms_pb2
+from node import acts, captures, circumstances, dispatch, enrolment, receipts
+from node.access import Act, Actor, purpose_of_number
+from node.acts import Deed, Written
+from node.assembly import Node
+from node.enrolment import Plan
+from node.errors import OutOfTurn
+from node.store import Transaction, biometrics, dossiers, parcels, tasks
+from node.store.dossiers import Dossier
+from node.vocabulary import Delivery, EnrolmentOutcome, Receipt, Task, TaskKind
+
+WANTED = frozenset({Delivery.RECAPTURE_WANTED, Delivery.REFUSED})
+"""States in which the data set cannot go on without other biometrics or may profit from them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recapture:
+    """What a station asks for. taken_at: when the new biometrics were taken."""
+
+    request_id: str
+    reference_number: str
+    capture: terms_pb2.Capture
+    taken_at: datetime
+    fingertips_impaired: bool = False
+
+    def content(self) -> tuple[Message | str, ...]:
+        """All that was asked for, in one canonical form."""
+        rest = self.reference_number, self.taken_at, self.fingertips_impaired
+        return self.capture, repr(rest)
+
+
+def recapture(node: Node, actor: Actor, wanted: Recapture) -> Receipt:
+    """Replace the biometrics of a data set and queue them for the centre.
+
+    Raises NotFound, OutOfTurn when no recapture or retake is wanted, and what enrol() raises.
+    Insufficient quality leaves everything as it was.
+    """
+    number = wanted.reference_number
+    deed = Deed(actor, Act.RECAPTURE, purpose_of_number(number), number)
+    with acts.conduct(node, deed):
+        request = acts.name_request(deed, wanted.request_id, *wanted.content())
+        answer = acts.find_answer(node, deed, request)
+        if answer is None:
+            plan = _plan(node, actor, wanted)
+            answer = acts.carry_out(node, deed, request, lambda tx: _write(node, tx, plan))
+        return receipts.decode(answer)
+
+
+def _plan(node: Node, actor: Actor, wanted: Recapture) -> Plan:
+    with node.store.read() as transaction:
+        dossier = _find_wanted(transaction, wanted.reference_number)
+    kept = circumstances.decode(dossier.circumstances)
+    kept = replace(kept, fingertips_impaired=wanted.fingertips_impaired)
+    data_set = replace(
+        dossier.content, biometrics_taken_at=wanted.taken_at, operator_user_id=actor.user
+    )
+    acts.insist(*enrolment.check_person(node, data_set, kept.safeguards))
+    limit = _find_limit(node, dossier, wanted.taken_at)
+    capture = wire.capture_from(wanted.capture)
+    acts.insist(*enrolment.check_capture(node, data_set, capture))
+    examined = captures.examine(node, capture)
+    return Plan(actor, data_set, kept, wanted.capture, capture, examined, limit)
+
+
+def _find_wanted(transaction: Transaction, number: str) -> Dossier:
+    dossier = dossiers.find(transaction, number)
+    _ = dossier.content
+    kinds = {task.kind for task in tasks.find_open(transaction, number)}
+    if dossier.delivery not in WANTED and TaskKind.RETAKE not in kinds:
+        raise OutOfTurn(f"{number} is {dossier.delivery}: no other biometrics are wanted")
+    return dossier
+
+
+def _find_limit(node: Node, dossier: Dossier, taken_at: datetime) -> Deadline:
+    """The retake's own clock once anything was sent; before that, the first clock still runs."""
+    with node.store.read() as transaction:
+        if _is_known(transaction, dossier):
+            return deadlines.retake(dossier.category, taken_at)
+        clock = circumstances.decode(dossier.circumstances).clock
+        full = circumstances.look_up(transaction, dossier.content, clock)
+    return deadlines.transmission(dossier.content, full, node.settings.policy)
+
+
+def _is_known(transaction: Transaction, dossier: Dossier) -> bool:
+    """Whether the centre has the data set, or gets it before what is queued now."""
+    waiting = parcels.find_waiting(transaction, dossier.reference_number)
+    return dossier.transmitted_at is not None or any(
+        parcel.method == "TransmitDataSet" for parcel in waiting
+    )
+
+
+def _write(node: Node, transaction: Transaction, plan: Plan) -> Written:
+    """One commit: the new biometrics in the place of the old, and on their way."""
+    number = plan.data_set.reference_number
+    dossier = _find_wanted(transaction, number)
+    if plan.outcome is EnrolmentOutcome.RECAPTURE_WANTED:
+        still_open = tasks.find_open(transaction, number)
+        receipt = enrolment.write_receipt(node, plan, still_open)
+        return Written(receipts.encode(receipt), number, detail=plan.outcome)
+    request = _name_request(node, plan, known=_is_known(transaction, dossier))
+    dossiers.put_content(transaction, plan.data_set)
+    dossiers.put_circumstances(transaction, number, circumstances.encode(plan.kept))
+    dossiers.change(transaction, number, delivery=Delivery.QUEUED, finding=None, refusal="")
+    removed = biometrics.drop_reference(transaction, number)
+    added = enrolment.keep_biometrics(transaction, plan)
+    opened = _renew_tasks(node, transaction, plan)
+    dispatch.post(node, transaction, request, lane=plan.kept.lane, task_id=opened[0].task_id)
+    receipt = enrolment.write_receipt(node, plan, opened)
+    return Written(
+        receipts.encode(receipt), number, detail=plan.outcome, added=(added,), removed=removed
+    )
+
+
+def _name_request(node: Node, plan: Plan, *, known: bool) -> Message:
+    if known:
+        return dispatch.resending(plan.data_set, plan.message, plan.kept.lane)
+    return dispatch.transmission(node, plan.data_set, plan.message, plan.kept.lane)
+
+
+def _renew_tasks(node: Node, transaction: Transaction, plan: Plan) -> tuple[Task, ...]:
+    number = plan.data_set.reference_number
+    done = (TaskKind.RECAPTURE, TaskKind.RETAKE, TaskKind.RESOLVE_REFUSAL)
+    tasks.close(transaction, number, node.now(), kinds=done)
+    what = "Transmit the new biometrics to the central system."
+    opened = [acts.open_task(node, TaskKind.TRANSMIT, number, what, limit=plan.limit)]
+    if plan.retake_wanted:
+        opened.append(enrolment.open_retake(node, plan.data_set))
+    tasks.add(transaction, *opened)
+    return tuple(opened)

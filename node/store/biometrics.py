@@ -1,0 +1,143 @@
+"""Captures as received, and the references made of them; both sealed, one per data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, func, insert, select
+
+from interfaces.eurodac.categories import Category
+from matcher import templates
+from matcher.vocabulary import Reference
+from node import schema, vault
+from node.errors import NotFound
+from node.store import counters
+from node.store.transaction import Transaction
+from node.vault import Place
+
+_CAPTURES, _TEMPLATES = schema.captures, schema.templates
+
+ROWS_AT_ONCE = 500
+"""References fetched in one go while the gallery is loaded: about 10 MB of sealed templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReference:
+    """A reference under the number that the gallery knows it by."""
+
+    template_id: int
+    reference_number: str
+    category: Category
+    reference: Reference
+    encoded: bytes
+
+
+def put_capture(transaction: Transaction, reference_number: str, capture: bytes) -> None:
+    """Keep the capture of a data set; an earlier one is replaced."""
+    drop_capture(transaction, reference_number)
+    sealed = transaction.seal(capture, _place(reference_number, "captures"))
+    transaction.connection.execute(
+        insert(_CAPTURES).values(reference_number=reference_number, content=sealed)
+    )
+
+
+def get_capture(transaction: Transaction, reference_number: str) -> bytes:
+    """The capture of a data set as it was received; NotFound if there is none."""
+    query = select(_CAPTURES.c.content).where(_CAPTURES.c.reference_number == reference_number)
+    sealed = transaction.connection.execute(query).scalar_one_or_none()
+    if sealed is None:
+        raise NotFound(f"{reference_number} has no biometrics here")
+    return transaction.unseal(sealed, _place(reference_number, "captures"))
+
+
+def drop_capture(transaction: Transaction, reference_number: str) -> None:
+    """Erase the capture of a data set, if there is one."""
+    transaction.connection.execute(
+        delete(_CAPTURES).where(_CAPTURES.c.reference_number == reference_number)
+    )
+
+
+def put_reference(transaction: Transaction, reference_number: str, reference: Reference) -> int:
+    """Keep the reference of a data set under a new number, which is returned."""
+    template_id = counters.next_number(transaction, "template")
+    encoded = templates.encode(reference)
+    sealed = transaction.seal(encoded, _place(reference_number, "templates", template_id))
+    transaction.connection.execute(
+        insert(_TEMPLATES).values(
+            template_id=template_id, reference_number=reference_number, content=sealed
+        )
+    )
+    return template_id
+
+
+def drop_reference(transaction: Transaction, reference_number: str) -> tuple[int, ...]:
+    """Erase the reference of a data set; the numbers that must leave the gallery."""
+    mine = _TEMPLATES.c.reference_number == reference_number
+    found = transaction.connection.execute(select(_TEMPLATES.c.template_id).where(mine)).scalars()
+    removed = tuple(found)
+    transaction.connection.execute(delete(_TEMPLATES).where(mine))
+    return removed
+
+
+def get_reference(transaction: Transaction, reference_number: str) -> Reference:
+    """The reference of a data set; NotFound if it has none."""
+    mine = _TEMPLATES.c.reference_number == reference_number
+    for stored in _read(transaction, mine):
+        return stored.reference
+    raise NotFound(f"{reference_number} has no biometrics here")
+
+
+def find_reference(transaction: Transaction, template_id: int) -> StoredReference | None:
+    """The reference of a gallery number; None if it has been erased or replaced."""
+    return next(_read(transaction, _TEMPLATES.c.template_id == template_id), None)
+
+
+def name_references(transaction: Transaction, template_ids: tuple[int, ...]) -> dict[int, str]:
+    """Gallery number -> reference number, for those that are still stored."""
+    query = select(_TEMPLATES.c.template_id, _TEMPLATES.c.reference_number).where(
+        _TEMPLATES.c.template_id.in_(template_ids)
+    )
+    return {row.template_id: row.reference_number for row in transaction.connection.execute(query)}
+
+
+def all_references(transaction: Transaction) -> Iterator[StoredReference]:
+    """Every stored reference in the order of its number, a batch of rows in memory at a time."""
+    last = 0
+    while True:
+        batch = list(_read(transaction, _TEMPLATES.c.template_id > last, ROWS_AT_ONCE))
+        yield from batch
+        if len(batch) < ROWS_AT_ONCE:
+            return
+        last = batch[-1].template_id
+
+
+def count_references(transaction: Transaction) -> int:
+    """How many references are stored."""
+    query = select(func.count()).select_from(_TEMPLATES)
+    return int(transaction.connection.execute(query).scalar_one())
+
+
+def _read(
+    transaction: Transaction, condition: ColumnElement[bool], at_most: int = 1
+) -> Iterator[StoredReference]:
+    """References with category and data key from one query, so that a load asks once per batch."""
+    keys, data_sets = schema.data_keys, schema.data_sets
+    query = (
+        select(_TEMPLATES, data_sets.c.category, keys.c.wrapped)
+        .join(data_sets, data_sets.c.reference_number == _TEMPLATES.c.reference_number)
+        .join(keys, keys.c.owner == _TEMPLATES.c.reference_number)
+        .where(condition)
+        .order_by(_TEMPLATES.c.template_id)
+        .limit(at_most)
+    )
+    for row in transaction.connection.execute(query).all():
+        number = row.reference_number
+        key = transaction.vault.unwrap(number, row.wrapped)
+        encoded = vault.unseal(key, row.content, _place(number, "templates", row.template_id))
+        reference = templates.decode(encoded)
+        yield StoredReference(row.template_id, number, Category(row.category), reference, encoded)
+
+
+def _place(reference_number: str, table: str, row: int = 0) -> Place:
+    return Place(reference_number, table, "content", str(row))

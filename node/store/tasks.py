@@ -1,0 +1,114 @@
+"""Work that waits, with its time limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, or_, select, update
+
+from node import schema
+from node.store.transaction import Transaction
+from node.vocabulary import Page, Task, TaskKind
+
+_TABLE = schema.tasks
+_OPEN = _TABLE.c.closed_at.is_(None)
+
+
+def add(transaction: Transaction, *opened: Task) -> None:
+    """Open tasks."""
+    for task in opened:
+        transaction.connection.execute(
+            insert(_TABLE).values(
+                task_id=task.task_id,
+                reference_number=task.reference_number,
+                kind=task.kind,
+                what=task.what,
+                article=task.article,
+                opened_at=task.opened_at,
+                due=task.due,
+                hit_id=task.hit_id,
+            )
+        )
+        transaction.touched.add(task.reference_number)
+
+
+def close(
+    transaction: Transaction,
+    reference_number: str,
+    at: datetime,
+    *,
+    kinds: Iterable[TaskKind] = tuple(TaskKind),
+    hit_id: str | None = None,
+) -> None:
+    """Close the open tasks of a data set, of some kinds, of one hit or of all."""
+    condition = and_(
+        _OPEN, _TABLE.c.reference_number == reference_number, _TABLE.c.kind.in_(tuple(kinds))
+    )
+    if hit_id is not None:
+        condition = and_(condition, _TABLE.c.hit_id == hit_id)
+    transaction.connection.execute(update(_TABLE).where(condition).values(closed_at=at))
+    transaction.touched.add(reference_number)
+
+
+def close_one(transaction: Transaction, task_id: str, at: datetime) -> None:
+    """Close one task if it is still open."""
+    transaction.connection.execute(
+        update(_TABLE).where(_OPEN, _TABLE.c.task_id == task_id).values(closed_at=at)
+    )
+
+
+def find_open(transaction: Transaction, reference_number: str) -> tuple[Task, ...]:
+    """The open tasks of a data set, soonest first, those without a limit last."""
+    query = (
+        select(_TABLE)
+        .where(_OPEN, _TABLE.c.reference_number == reference_number)
+        .order_by(_TABLE.c.due.is_(None), _TABLE.c.due, _TABLE.c.opened_at, _TABLE.c.task_id)
+    )
+    return tuple(_read(row) for row in transaction.connection.execute(query))
+
+
+def list_due(
+    transaction: Transaction, *, before: datetime | None, at_most: int, after: str = ""
+) -> Page:
+    """Open tasks soonest first; before: only those due earlier; after: token of a page.
+
+    Tasks without a limit come last, and not at all where `before` is given. The token is the last
+    task's number, so that tasks opened or closed between two pages are neither doubled nor lost.
+    """
+    condition = _OPEN if before is None else and_(_OPEN, _TABLE.c.due < before)
+    if after:
+        condition = and_(condition, _comes_after(transaction, after))
+    query = (
+        select(_TABLE)
+        .where(condition)
+        .order_by(_TABLE.c.due.is_(None), _TABLE.c.due, _TABLE.c.task_id)
+        .limit(at_most + 1)
+    )
+    rows = [_read(row) for row in transaction.connection.execute(query)]
+    more = len(rows) > at_most
+    return Page(tuple(rows[:at_most]), rows[at_most - 1].task_id if more else "")
+
+
+def _comes_after(transaction: Transaction, task_id: str) -> Any:
+    due = transaction.connection.execute(
+        select(_TABLE.c.due).where(_TABLE.c.task_id == task_id)
+    ).scalar_one_or_none()
+    later_number = _TABLE.c.task_id > task_id
+    if due is None:
+        return and_(_TABLE.c.due.is_(None), later_number)
+    return or_(_TABLE.c.due > due, and_(_TABLE.c.due == due, later_number), _TABLE.c.due.is_(None))
+
+
+def _read(row: Row[Any]) -> Task:
+    return Task(
+        task_id=row.task_id,
+        reference_number=row.reference_number,
+        kind=TaskKind(row.kind),
+        what=row.what,
+        article=row.article,
+        opened_at=row.opened_at,
+        due=row.due,
+        hit_id=row.hit_id,
+    )
