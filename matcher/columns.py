@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from matcher.cylinders import OUTLINE_SIDES, WORDS
+from matcher.cylinders import OUTLINE_SIDES, PLACE_COLUMNS, WORDS
 from matcher.pairing import Described, PackedDescribed, compare_many
 
 ABSENT = -1
@@ -28,7 +28,7 @@ BLOCK_FINGERS = 4096
 """Fingers of one block: large enough that a search makes few calls per block."""
 
 BLOCK_MINUTIAE = 48 * BLOCK_FINGERS
-"""Minutiae of one block, 26 MB; a flat finger has 30 to 60. Pages are claimed when written."""
+"""Minutiae of one block, 15 MB; a flat finger has 30 to 60. Pages are claimed when written."""
 
 ROOM_MINUTIAE = 8
 """Rooms are multiples of this many minutiae, so that few kinds of room exist and all are reused."""
@@ -162,7 +162,7 @@ def _room(minutiae: int) -> int:
 
 def _make_block() -> PackedDescribed:
     return PackedDescribed(
-        places=np.zeros((BLOCK_MINUTIAE, 5), np.float32),
+        places=np.zeros((BLOCK_MINUTIAE, PLACE_COLUMNS), np.float32),
         words=np.zeros((BLOCK_MINUTIAE, WORDS), np.uint64),
         outlines=np.zeros((BLOCK_FINGERS, OUTLINE_SIDES), np.float32),
         starts=np.zeros(BLOCK_FINGERS, np.int64),

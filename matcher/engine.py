@@ -19,7 +19,7 @@ import numpy as np
 
 from matcher import extraction
 from matcher.calibration import finger_score
-from matcher.errors import Malformed
+from matcher.errors import Malformed, ModelUnavailable
 from matcher.face import EMBEDDING, FaceEngine, face_score
 from matcher.face import compare as compare_faces
 from matcher.gallery import Gallery
@@ -56,11 +56,15 @@ class Extraction:
 
 
 class Engine:
-    """Knows the order of the stages; holds the nets."""
+    """Knows the order of the stages; holds the nets.
 
-    def __init__(self, faces: FaceEngine) -> None:
+    faces: None for an engine that takes no photographs but compares everything. models: ids of
+    the models in use.
+    """
+
+    def __init__(self, faces: FaceEngine | None = None) -> None:
         self._faces = faces
-        self.models = extraction.MODEL, EMBEDDING
+        self.models: tuple[str, ...] = (extraction.MODEL, *([EMBEDDING] if faces else []))
 
     @classmethod
     def open(cls, models: Path) -> Engine:
@@ -93,8 +97,9 @@ class Engine:
     def compare(self, probe: Reference, reference: Reference) -> Comparison:
         """Compare a probe with one reference over everything that both have.
 
-        Raises ModelMismatch for templates of different models, and Malformed where the reference
-        has a finger of unknown position.
+        Faces that one side lacks, and every finger that one side lacks, are left out. Raises
+        ModelMismatch for templates of different models, and Malformed where the reference has a
+        finger of unknown position.
         """
         check_models(name_finger_model(probe.fingers), name_finger_model(reference.fingers))
         if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
@@ -119,17 +124,23 @@ class Engine:
 
     def _extract(self, sample: Sample) -> tuple[FingerTemplate | FaceTemplate | None, Quality]:
         if isinstance(sample, FaceSample):
-            return self._faces.extract(sample)
+            return self._extract_face(sample)
         position = PLAIN_THUMBS.get(sample.position, sample.position)
-        if position > max(PLAIN_THUMBS.values()) and not position.is_finger:
+        if position is not FingerPosition.UNKNOWN and not position.is_finger:
             raise Malformed("a slap must be split into fingers before extraction")
         return extraction.extract_finger(replace(sample, position=position))
+
+    def _extract_face(self, sample: FaceSample) -> tuple[FaceTemplate | None, Quality]:
+        if self._faces is None:
+            raise ModelUnavailable("this engine was started without the face models")
+        return self._faces.extract(sample)
 
     def _warm(self) -> None:
         """Run every compiled path once on made-up input."""
         ridges = 127 + 100 * np.sin(np.add.outer(np.arange(300) ** 2 / 900, np.arange(300) / 1.5))
         finger, _ = extraction.extract_finger(FingerSample(ridges.astype(np.uint8), 500.0))
-        self._faces.extract(FaceSample(np.zeros((64, 64, 3), np.uint8)))
+        if self._faces is not None:
+            self._faces.extract(FaceSample(np.zeros((64, 64, 3), np.uint8)))
         scattered = np.zeros(16, MINUTIA)
         for name, top in {"x": 4000, "y": 4000, "angle": 65535}.items():
             scattered[name] = np.random.default_rng(0).integers(0, top, 16)
