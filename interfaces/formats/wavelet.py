@@ -51,7 +51,6 @@ def inspect_jp2(source: Bytes) -> Header:
             size, dpi = _jp2_header(body)
         elif name == b"jp2c":
             stream = inspect_codestream(body)
-            break
     if size is None or stream is None:
         raise source.refusal("lacks its header or its codestream")
     if size != (stream.width, stream.height):
@@ -123,7 +122,7 @@ def inspect_codestream(source: Bytes) -> Header:
 
 def inspect_wsq(source: Bytes) -> Header:
     """Walk the segments of a WSQ file to its end and check every table on the way."""
-    offset, size, dpi = 2, None, None
+    offset, size, comment = 2, None, dict[str, int]()
     for _ in range(WSQ_SEGMENTS_MAX):
         prefix, marker = source.unpack("BB", offset)
         if prefix != 0xFF:
@@ -138,7 +137,7 @@ def inspect_wsq(source: Bytes) -> Header:
         elif marker == SOB:
             offset = _wsq_block_end(source, offset)
         elif marker == COM:
-            dpi = _wsq_dpi(body) or dpi
+            comment |= _read_comment(body)
         else:
             _check_wsq_table(body, marker)
     else:
@@ -147,6 +146,10 @@ def inspect_wsq(source: Bytes) -> Header:
         raise source.refusal("has data behind its end")
     if size is None:
         raise source.refusal("lacks its frame header")
+    if (comment.get("PIX_WIDTH", size[0]), comment.get("PIX_HEIGHT", size[1])) != size:
+        raise source.refusal("has another size in its comment")
+    ppi = comment.get("PPI", NISTCOM_UNKNOWN)
+    dpi = None if ppi == NISTCOM_UNKNOWN else (float(ppi), float(ppi))
     return Header(Container.WSQ, *size, dpi)
 
 
@@ -165,13 +168,12 @@ def _wsq_block_end(source: Bytes, offset: int) -> int:
     return marker.start()
 
 
-def _wsq_dpi(body: Bytes) -> DpiPair | None:
-    """Resolution in the comment of the NIST software; -1 for unknown does not match."""
+def _read_comment(body: Bytes) -> dict[str, int]:
+    """Numbers in the comment of the NIST software; -1, its unknown, is left out."""
     if not body.data.startswith(b"NIST_COM"):
-        return None
-    line = re.search(rb"^PPI (\d{1,5})\s*$", body.data, re.MULTILINE)
-    ppi = int(line[1]) if line else NISTCOM_UNKNOWN
-    return None if ppi == NISTCOM_UNKNOWN else (float(ppi), float(ppi))
+        return {}
+    lines = re.finditer(rb"^(PPI|PIX_WIDTH|PIX_HEIGHT) ([0-9]{1,5})\s*$", body.data, re.MULTILINE)
+    return {line[1].decode("ascii"): int(line[2]) for line in lines}
 
 
 def _check_wsq_table(body: Bytes, marker: int) -> None:

@@ -63,7 +63,10 @@ def decode(name: str, colour: bool, size: tuple[int, int], data: bytes) -> Image
 
 
 def _decode_wsq(data: bytes) -> Image.Image:
-    pixels, width, height, _ppi = _wsq.decompress(data)
+    try:
+        pixels, width, height, _ppi = _wsq.decompress(data)
+    except Exception as fault:  # it raises nothing more precise
+        raise ValueError("WSQ") from fault
     return Image.frombytes("L", (width, height), pixels)
 
 
