@@ -173,7 +173,8 @@ def _take_apart(text: bytes, record: Record) -> Mapping[int, Subfields]:
         raise record.refusal(1, "begins a record with a field that has no number") from fault
     fields = {}
     for tag, content in collector.fields:
-        kind, number = (int(part) for part in tag.rstrip(":").split("."))
+        numbers = tag.rstrip(":").split(".")
+        kind, number = (whole_number(part, f"{record.name}, field number") for part in numbers)
         if kind != record.kind or number in fields:
             raise record.refusal(number, "occurs twice or belongs to another type")
         fields[number] = content
