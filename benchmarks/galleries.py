@@ -8,6 +8,7 @@ real prints: never calibrate on them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,9 @@ WIDTH_PIXELS, HEIGHT_PIXELS = 360, 420
 SHORTEST_DISTANCE_PIXELS = 14
 """Between two minutiae: one and a half ridge periods, below which extractors remove one."""
 
+POOL_PERSONS = 200
+"""Persons whose fingers make up a large gallery: 200 differ enough in what comparing them costs."""
+
 FACE_DIMENSIONS = 128
 FACE_MATE_COSINE = 0.95
 FINGER_MODEL = "random-minutiae-1"
@@ -49,6 +53,19 @@ def draw_reference(seed: int, draw: Draw = Draw()) -> Reference:
     rng = np.random.default_rng((seed, 0))
     fingers = tuple(draw_finger(rng, position, draw.minutiae) for position in draw.positions)
     return Reference(fingers, _draw_face(rng) if draw.face else None)
+
+
+def draw_gallery(seed: int, persons: int, draw: Draw = Draw()) -> Iterator[Reference]:
+    """Many persons at little cost: fingers and faces of POOL_PERSONS persons, dealt out anew.
+
+    Strangers may share a finger, so count what a search costs here, not whom it finds.
+    """
+    pool = [draw_reference(seed + n, draw) for n in range(min(persons, POOL_PERSONS))]
+    rng = np.random.default_rng((seed, 2))
+    for _ in range(persons):
+        dealt = rng.integers(0, len(pool), len(draw.positions))
+        fingers = tuple(pool[who].fingers[place] for place, who in enumerate(dealt))
+        yield Reference(fingers, pool[int(rng.integers(len(pool)))].face)
 
 
 def draw_capture(reference: Reference, seed: int) -> Reference:
@@ -92,18 +109,15 @@ def disturb_finger(finger: FingerTemplate, rng: np.random.Generator) -> FingerTe
 
 
 def _scatter(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Points in the ellipse of a fingertip, none nearer than the shortest distance if it can be."""
-    points: list[NDArray[np.float64]] = []
-    for _ in range(20 * count):
-        if len(points) == count:
-            break
-        angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random())
-        half = np.array([WIDTH_PIXELS, HEIGHT_PIXELS]) / 2 - 20
-        point = half + 20 + radius * half * np.array([np.cos(angle), np.sin(angle)])
-        nearest = min((np.hypot(*(point - other)) for other in points), default=np.inf)
-        if nearest >= SHORTEST_DISTANCE_PIXELS:
-            points.append(point)
-    return np.array(points).reshape(-1, 2)
+    """Points in the ellipse of a fingertip, one at most near each node of a lattice."""
+    step = SHORTEST_DISTANCE_PIXELS + 2
+    columns, rows = np.arange(0, WIDTH_PIXELS, step), np.arange(0, HEIGHT_PIXELS, step)
+    nodes = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2) + rng.uniform(0, step, 2)
+    half = np.array([WIDTH_PIXELS, HEIGHT_PIXELS]) / 2
+    inside = nodes[(((nodes - half) / (half - 20)) ** 2).sum(axis=1) < 1]
+    chosen = rng.choice(len(inside), min(count, len(inside)), replace=False)
+    points: NDArray[np.float64] = inside[chosen] + rng.uniform(-1, 1, (len(chosen), 2))
+    return points
 
 
 def _pack(
