@@ -47,8 +47,8 @@ MAX_SORTED = 8 * MAX_CANDIDATES
 """Best pairs that are sorted at all; the rest could only serve if nearly all of these were barred
 by MAX_PER_MINUTIA."""
 
-EVIDENCE = 16
-"""Numbers that sum up one comparison, see pairing."""
+EVIDENCE = 7
+"""Numbers that sum up one comparison, see the module of that name."""
 
 
 class Side(NamedTuple):
@@ -76,6 +76,7 @@ class Scratch(NamedTuple):
     moved: NDArray[np.float32]
     pulls: NDArray[np.float32]
     fit: NDArray[np.float32]
+    crowd: NDArray[np.float32]
     motion: NDArray[np.float32]
     evidence: NDArray[np.float32]
 
@@ -95,8 +96,9 @@ def make_scratch() -> Scratch:
         np.zeros((2, MAX_CANDIDATES), np.float32),
         np.zeros((MAX_MINUTIAE, 2), np.int32),
         np.zeros((4, MAX_MINUTIAE), np.float32),
-        np.zeros((4, MAX_MINUTIAE), np.float32),
+        np.zeros((7, MAX_MINUTIAE), np.float32),
         np.zeros((MAX_MINUTIAE, MAX_MINUTIAE), np.float32),
+        np.zeros(MAX_MINUTIAE, np.float32),
         np.zeros(4, np.float32),
         np.zeros(EVIDENCE, np.float32),
     )

@@ -17,10 +17,8 @@ from matcher.cylinders import (
     COS,
     MAX_MINUTIAE,
     SIN,
-    WEIGHT,
     X,
     Y,
-    is_inside,
 )
 
 RELAXATIONS = 4
@@ -58,9 +56,6 @@ NARROW_BOX_PX = np.float32(14.0)
 
 BOX_TURN_COS = np.float32(0.82)
 """Cosine of the largest difference in direction of a pair after alignment."""
-
-OVERLAP_MARGIN_PX = 0.0
-"""Distance outside the other outline at which a minutia still counts as seen by both."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -257,21 +252,3 @@ def grow(first: Side, second: Side, size: int, scratch: Scratch) -> int:
             break
         align(first, second, size, scratch)
     return size
-
-
-@njit(nogil=True)
-def count_overlap(first: Side, second: Side, motion: NDArray[np.float32]) -> np.float32:
-    """Weight of the minutiae of both sides that lie within the other's outline."""
-    x, y, cos, sin = motion[0], motion[1], motion[2], motion[3]
-    shared = ZERO
-    for j in range(len(second.places)):
-        place = second.places[j]
-        along = cos * place[X] - sin * place[Y] + x
-        across = sin * place[X] + cos * place[Y] + y
-        if is_inside(along, across, first.outline, OVERLAP_MARGIN_PX):
-            shared += place[WEIGHT]
-    for i in range(len(first.places)):
-        dx, dy = first.places[i, X] - x, first.places[i, Y] - y
-        if is_inside(cos * dx + sin * dy, cos * dy - sin * dx, second.outline, OVERLAP_MARGIN_PX):
-            shared += first.places[i, WEIGHT]
-    return shared

@@ -64,7 +64,7 @@ WORDS = SECTIONS + 1
 class Described:
     """One finger made ready for the kernels; the order of its minutiae is by direction.
 
-    places: float32 (n, PLACE_COLUMNS): x, y in pixels at 500 dpi with y growing upwards, cosine
+    places: float32 (n, PLACE_COLUMNS): x, y in pixels at 500 dpi, y growing upwards, cosine
     and sine of the direction, weight 0-1. words: uint64 (n, WORDS). outline: float32 (OUTLINE_SIDES,),
     largest projection of the minutiae on each direction. order: int64 (n,), index of each
     minutia in the template that was described.

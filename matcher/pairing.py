@@ -28,13 +28,13 @@ from matcher.candidates import (
     make_scratch,
 )
 from matcher.consolidation import (
-    count_overlap,
     fill_compatible,
     gather_cluster,
     grow,
     relax,
 )
-from matcher.cylinders import COS, OUTLINE_SIDES, PLACE_COLUMNS, WEIGHT, WORDS, Described, describe
+from matcher.cylinders import COS, OUTLINE_SIDES, PLACE_COLUMNS, WORDS, Described, describe
+from matcher.evidence import SIZE, SUPPORT, weigh
 
 __all__ = [
     "Described",
@@ -152,24 +152,11 @@ def _compare(
     return scores
 
 
-SUPPORT, PAIRED, FITTING, ALIKE, SHARED, SIZE = range(6)
-"""Evidence of a comparison, see weigh."""
+EVIDENCE_WEIGHTS = np.array([0.30, -1.3, 2.9, 1.1, -0.20, -0.39, 0.0], np.float32)
+"""Weight of each entry of the evidence, fitted by `python -m benchmarks.accuracy --fit-weights`."""
 
-EVIDENCE_WEIGHTS = np.zeros(6, np.float32)
-
-
-@njit(nogil=True, error_model="numpy")
-def weigh(first: Side, second: Side, size: int, scratch: Scratch) -> None:
-    """Sum up a pairing in scratch.evidence."""
-    evidence = scratch.evidence
-    for k in range(size):
-        i, j = scratch.pairs[k]
-        weight = np.sqrt(first.places[i, WEIGHT] * second.places[j, WEIGHT])
-        evidence[PAIRED] += weight
-        evidence[FITTING] += weight * scratch.fit[i, j]
-        evidence[ALIKE] += weight * scratch.resemblance[i, j]
-    evidence[SHARED] = count_overlap(first, second, scratch.motion)
-    evidence[SIZE] = np.float32(size)
+BASE = np.float32(1.0)
+"""Score of no evidence at all, so that most non-mated pairs stay above 0."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -192,13 +179,16 @@ def compare_sides(first: Side, second: Side, scratch: Scratch) -> np.float32:
     size = gather_cluster(chosen, scratch)
     size = grow(first, second, size, scratch)
     weigh(first, second, size, scratch)
-    return scratch.evidence[FITTING] * scratch.evidence[FITTING] / (ONE + scratch.evidence[SHARED])
+    score = BASE
+    for entry in range(len(EVIDENCE_WEIGHTS)):
+        score += EVIDENCE_WEIGHTS[entry] * scratch.evidence[entry]
+    return max(score, ZERO)
 
 
 def _digest_kernels() -> str:
     """Digest of the sources that are compiled together."""
     folder = Path(__file__).parent
-    names = ("pairing.py", "consolidation.py", "candidates.py", "cylinders.py")
+    names = ("pairing.py", "evidence.py", "consolidation.py", "candidates.py", "cylinders.py")
     return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
 
 
