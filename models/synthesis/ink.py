@@ -22,6 +22,19 @@ RAGGED_RIM = 0.06
 CREASE_DEPTH = 3.0
 """Depth of a white line in units of skin height, so that full pressure does not fill it."""
 
+DRY_LEVEL, WET_LEVEL = (0.62, 0.75), (0.70, 1.20)
+"""Linear and cubic share of the skin height (ridges reach 1.1) that dryness or sweat asks for:
+half dry thins the ridges, fully dry leaves only the highest specks of them."""
+
+PATCHES = 0.40
+"""How far dryness or sweat differs from patch to patch at its worst."""
+
+SPECKS = (2.6, 4.0)
+"""Linear and cubic strength of the specks into which dry ridges fall; blurring takes most of it."""
+
+RESIDUE_SHARE = 0.012
+"""Share of pixels that start a speck of residue under full noise, in the thick of a cloud."""
+
 SHARPNESS = 8.0
 """Slope of the step from no ink to full ink, per unit of skin height."""
 
@@ -56,17 +69,40 @@ def _leave_ink(
     """Skin above the level to which pressure and moisture reach leaves ink."""
     shape = height.shape
     uneven = 0.16 * smooth_noise(rng, shape, 5) + 0.14 * smooth_noise(rng, shape, 36)
-    moisture = 0.95 * condition.wet - 0.80 * condition.dry
-    level = -moisture + (0.7 + condition.wet + condition.dry) * uneven
+    level = _draw_dryness(rng, shape, condition)
+    level += (0.7 + condition.wet + condition.dry) * uneven
     ragged = pressure + RAGGED_RIM * smooth_noise(rng, shape, 40)
     rim = np.clip(1.0 - ragged / RIM_PRESSURE, 0.0, None)
     level += 0.55 * rim * rim + np.where(ragged < 0, np.float32(9.0), np.float32(0.0))
-    if condition.dry:
-        speckle = rng.standard_normal(shape, dtype=np.float32)
-        level += 1.5 * condition.dry * cv2.GaussianBlur(speckle, (0, 0), 1.3) * 2.2
-    return np.asarray(
-        1.0 / (1.0 + np.exp(np.clip(SHARPNESS * (level - height), -30, 30))), np.float32
-    )
+    ink = 1.0 / (1.0 + np.exp(np.clip(SHARPNESS * (level - height), -30, 30)))
+    if condition.noise:
+        np.maximum(ink, _draw_residue(rng, shape, condition.noise), out=ink)
+    return np.asarray(ink, np.float32)
+
+
+def _draw_dryness(rng: np.random.Generator, shape: tuple[int, int], condition: Condition) -> Floats:
+    """Level of skin height that dryness (up) and sweat (down) ask for, in patches and specks."""
+    dry, wet = condition.dry, condition.wet
+    shift = _grow_worse(dry, DRY_LEVEL) - _grow_worse(wet, WET_LEVEL)
+    level = np.full(shape, shift, np.float32)
+    if dry or wet:
+        level += PATCHES * (dry**2 + wet**2) * smooth_noise(rng, shape, 7)
+    if dry:
+        specks = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), 1.3)
+        level += _grow_worse(dry, SPECKS) * specks
+    return np.asarray(level, np.float32)
+
+
+def _grow_worse(level: float, shares: tuple[float, float]) -> float:
+    """A linear and a cubic part: mild levels stay readable, the last third spoils the print."""
+    return shares[0] * level + shares[1] * level**3
+
+
+def _draw_residue(rng: np.random.Generator, shape: tuple[int, int], noise: float) -> Floats:
+    """Specks of dirt and old sweat on the glass, in clouds."""
+    clouds = np.clip(smooth_noise(rng, shape, 6), 0.0, 2.0)
+    specks = rng.random(shape, dtype=np.float32) < RESIDUE_SHARE * noise * clouds
+    return np.asarray(cv2.GaussianBlur(specks.astype(np.float32) * 3.0, (0, 0), 0.8), np.float32)
 
 
 def resample(ink: Floats, dpi: float) -> Floats:
