@@ -53,6 +53,7 @@ class Act(StrEnum):
     SEARCH_ADMISSION = "SEARCH_ADMISSION"
     READ_CASE = "READ_CASE"
     LIST_DUE = "LIST_DUE"
+    FINISH_TASK = "FINISH_TASK"
     DECIDE_HIT = "DECIDE_HIT"
     READ_STATUS = "READ_STATUS"
     READ_AUDIT = "READ_AUDIT"
@@ -144,6 +145,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         },
         Act.READ_CASE: _LOOK,
         Act.LIST_DUE: {**_OFFICE, Role.FINGERPRINT_EXPERT: _CASEWORK},
+        Act.FINISH_TASK: _OFFICE,
         Act.DECIDE_HIT: {Role.FINGERPRINT_EXPERT: _CASEWORK},
         Act.READ_STATUS: {
             **dict.fromkeys(set(Role) - {Role.NODE}, _RUNNING),

@@ -70,14 +70,19 @@ def examine(node: Node, capture: Capture) -> Examined:
 def check_person(capture: Capture) -> tuple[Violation, ...]:
     """What keeps a capture from standing for one person: each finger in its place, or declared."""
     present = {finger.position for finger in capture.fingers}
-    found = law.check_fingers(present, missing_codes(capture))
-    if FingerPosition.UNKNOWN in present:
-        rule = "Every finger of a person names its position."
-        found = (*found, broken("V05", "capture.fingers", "38(1)", rule=rule))
+    found = (*law.check_fingers(present, missing_codes(capture)), *check_positions(capture))
     if len(capture.faces) > 1:
         rule = "One photograph of the person is sent."
         found = (*found, broken("V05", "capture.face", "38(1)", rule=rule))
     return found
+
+
+def check_positions(capture: Capture) -> tuple[Violation, ...]:
+    """What keeps a capture from serving as reference: a finger that names no position."""
+    if all(finger.position is not FingerPosition.UNKNOWN for finger in capture.fingers):
+        return ()
+    rule = "Every finger of a person names its position."
+    return (broken("V05", "capture.fingers", "38(1)", rule=rule),)
 
 
 def missing_codes(capture: Capture) -> Mapping[FingerPosition, str]:

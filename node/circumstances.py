@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from interfaces.eurodac.capture import Accompaniment, AgeProof, MinorSafeguards
-from interfaces.eurodac.dataset import DataSet
-from interfaces.eurodac.deadlines import (
+from interfaces.eurodac.circumstances import (
     ORDINARY,
     Circumstances,
     InfluxNotice,
     TechnicalIncident,
 )
+from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.periods import local_day
 from node.store import Transaction, extensions
 from node.vocabulary import Lane

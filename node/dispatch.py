@@ -9,6 +9,7 @@ from interfaces.eurodac.dataset import DataSet
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from node.assembly import Node
 from node.store import Transaction, parcels
+from node.store.dossiers import Dossier
 from node.store.parcels import Parcel
 from node.vocabulary import Lane
 
@@ -67,3 +68,11 @@ def resending(
     if data_set.biometrics_taken_at is not None:
         request.biometrics_taken_at.CopyFrom(wire.instant_to(data_set.biometrics_taken_at))
     return request
+
+
+def is_known(transaction: Transaction, dossier: Dossier) -> bool:
+    """Whether the centre has the data set, or gets it before what is queued from now on."""
+    waiting = parcels.find_waiting(transaction, dossier.reference_number)
+    return dossier.transmitted_at is not None or any(
+        parcel.method == "TransmitDataSet" for parcel in waiting
+    )

@@ -15,13 +15,13 @@ from interfaces import wire
 from interfaces.eurodac import deadlines
 from interfaces.eurodac.deadlines import Deadline
 from interfaces.pb.eurodac.central.v1 import terms_pb2
-from node import acts, captures, circumstances, dispatch, enrolment, receipts
+from node import acts, captures, circumstances, dispatch, intake, receipts
 from node.access import Act, Actor, purpose_of_number
 from node.acts import Deed, Written
 from node.assembly import Node
-from node.enrolment import Plan
 from node.errors import OutOfTurn
-from node.store import Transaction, biometrics, dossiers, parcels, tasks
+from node.intake import Plan
+from node.store import Transaction, biometrics, dossiers, tasks
 from node.store.dossiers import Dossier
 from node.vocabulary import Delivery, EnrolmentOutcome, Receipt, Task, TaskKind
 
@@ -70,10 +70,10 @@ def _plan(node: Node, actor: Actor, wanted: Recapture) -> Plan:
     data_set = replace(
         dossier.content, biometrics_taken_at=wanted.taken_at, operator_user_id=actor.user
     )
-    acts.insist(*enrolment.check_person(node, data_set, kept.safeguards))
+    acts.insist(*intake.check_person(node, data_set, kept.safeguards))
     limit = _find_limit(node, dossier, wanted.taken_at)
     capture = wire.capture_from(wanted.capture)
-    acts.insist(*enrolment.check_capture(node, data_set, capture))
+    acts.insist(*intake.check_capture(node, data_set, capture))
     examined = captures.examine(node, capture)
     return Plan(actor, data_set, kept, wanted.capture, capture, examined, limit)
 
@@ -90,19 +90,11 @@ def _find_wanted(transaction: Transaction, number: str) -> Dossier:
 def _find_limit(node: Node, dossier: Dossier, taken_at: datetime) -> Deadline:
     """The retake's own clock once anything was sent; before that, the first clock still runs."""
     with node.store.read() as transaction:
-        if _is_known(transaction, dossier):
+        if dispatch.is_known(transaction, dossier):
             return deadlines.retake(dossier.category, taken_at)
         clock = circumstances.decode(dossier.circumstances).clock
         full = circumstances.look_up(transaction, dossier.content, clock)
     return deadlines.transmission(dossier.content, full, node.settings.policy)
-
-
-def _is_known(transaction: Transaction, dossier: Dossier) -> bool:
-    """Whether the centre has the data set, or gets it before what is queued now."""
-    waiting = parcels.find_waiting(transaction, dossier.reference_number)
-    return dossier.transmitted_at is not None or any(
-        parcel.method == "TransmitDataSet" for parcel in waiting
-    )
 
 
 def _write(node: Node, transaction: Transaction, plan: Plan) -> Written:
@@ -111,17 +103,17 @@ def _write(node: Node, transaction: Transaction, plan: Plan) -> Written:
     dossier = _find_wanted(transaction, number)
     if plan.outcome is EnrolmentOutcome.RECAPTURE_WANTED:
         still_open = tasks.find_open(transaction, number)
-        receipt = enrolment.write_receipt(node, plan, still_open)
+        receipt = intake.write_receipt(node, plan, still_open)
         return Written(receipts.encode(receipt), number, detail=plan.outcome)
-    request = _name_request(node, plan, known=_is_known(transaction, dossier))
+    request = _name_request(node, plan, known=dispatch.is_known(transaction, dossier))
     dossiers.put_content(transaction, plan.data_set)
     dossiers.put_circumstances(transaction, number, circumstances.encode(plan.kept))
     dossiers.change(transaction, number, delivery=Delivery.QUEUED, finding=None, refusal="")
     removed = biometrics.drop_reference(transaction, number)
-    added = enrolment.keep_biometrics(transaction, plan)
+    added = intake.keep_biometrics(transaction, plan)
     opened = _renew_tasks(node, transaction, plan)
     dispatch.post(node, transaction, request, lane=plan.kept.lane, task_id=opened[0].task_id)
-    receipt = enrolment.write_receipt(node, plan, opened)
+    receipt = intake.write_receipt(node, plan, opened)
     return Written(
         receipts.encode(receipt), number, detail=plan.outcome, added=(added,), removed=removed
     )
@@ -140,6 +132,6 @@ def _renew_tasks(node: Node, transaction: Transaction, plan: Plan) -> tuple[Task
     what = "Transmit the new biometrics to the central system."
     opened = [acts.open_task(node, TaskKind.TRANSMIT, number, what, limit=plan.limit)]
     if plan.retake_wanted:
-        opened.append(enrolment.open_retake(node, plan.data_set))
+        opened.append(intake.open_retake(node, plan.data_set))
     tasks.add(transaction, *opened)
     return tuple(opened)

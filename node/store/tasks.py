@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, and_, insert, or_, select, update
 
 from node import schema
+from node.errors import NotFound
 from node.store.transaction import Transaction
 from node.vocabulary import Page, Task, TaskKind
 
@@ -57,6 +58,15 @@ def close_one(transaction: Transaction, task_id: str, at: datetime) -> None:
     transaction.connection.execute(
         update(_TABLE).where(_OPEN, _TABLE.c.task_id == task_id).values(closed_at=at)
     )
+
+
+def find(transaction: Transaction, task_id: str) -> Task:
+    """One open task; NotFound for an unknown or closed one."""
+    query = select(_TABLE).where(_OPEN, _TABLE.c.task_id == task_id)
+    row = transaction.connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such open task")
+    return _read(row)
 
 
 def find_open(transaction: Transaction, reference_number: str) -> tuple[Task, ...]:
