@@ -25,9 +25,9 @@ ENV PATH=/opt/eurodac/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
     NUMBA_CACHE_DIR=/var/lib/eurodac/kernels \
-    EURODAC_MODELS_FOLDER=/opt/eurodac/models \
+    EURODAC_MODELS=/opt/eurodac/models \
     EURODAC_DATA_FOLDER=/var/lib/eurodac/store \
-    EURODAC_LISTEN_ADDRESS=0.0.0.0:7443
+    EURODAC_LISTEN=0.0.0.0:7443
 USER 10001
 WORKDIR /var/lib/eurodac
 VOLUME ["/var/lib/eurodac"]

@@ -149,6 +149,8 @@ def _general_name(host: str) -> x509.GeneralName:
 def _write(
     folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
 ) -> None:
+    if name in {"", ".."} or Path(name).name != name:
+        raise PkiRefused("a certificate's name is a plain file name")
     folder.mkdir(parents=True, exist_ok=True)
     pem = key.private_bytes(
         serialization.Encoding.PEM,

@@ -46,7 +46,7 @@ def main() -> None:
 @click.option("--models", type=FOLDER, default=DEFAULT_MODELS, help="Prepared models.")
 @click.option("--hit-score", type=float, default=Thresholds().hit_score, show_default=True)
 @click.option("--compare-faces", is_flag=True, help="As after the switch of Art. 63(5).")
-def serve_command(  # noqa: PLR0917 - one parameter per option
+def serve_command(
     folder: Path,
     address: str,
     certificate: Path | None,

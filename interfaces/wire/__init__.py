@@ -15,6 +15,7 @@ from interfaces.wire.scalars import (
     category_from,
     category_to,
     check_request_id,
+    enumerated,
     ground_from,
     instant_from,
     instant_to,
@@ -22,6 +23,7 @@ from interfaces.wire.scalars import (
     mark_type_to,
     sex_from,
     sex_to,
+    text,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "check_request_id",
     "dataset_from",
     "dataset_to",
+    "enumerated",
     "ground_from",
     "impression_from",
     "instant_from",
@@ -43,4 +46,5 @@ __all__ = [
     "position_to",
     "sex_from",
     "sex_to",
+    "text",
 ]

@@ -63,3 +63,9 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_folder_without_an_authority_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(PkiRefused, match="pki init"):
         read_authority(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../other", "a/b"])
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PkiRefused):
+        issue(make_authority(tmp_path, "Trial"), tmp_path, name, subject=DESK)
