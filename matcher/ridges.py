@@ -17,13 +17,13 @@ from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 LIGHT_SPREAD_PX = 6.0
 """Illumination is what changes slower than about two ridges."""
 
-CONTRAST_SPREAD_PX = 10.0
+CONTRAST_SPREAD_PX = 8.0
 """Contrast is evened out over the size of a fingertip's details, not of single ridges."""
 
 CONTRAST_FLOOR_GREY = 6.0
 """Grey levels of contrast below which a surface counts as empty rather than as faint ridges."""
 
-CLIP_DEVIATIONS = 2.5
+CLIP_DEVIATIONS = 1.2
 """Brighter and darker pixels than this are dirt and pores; they may not outvote the ridges."""
 
 PERIOD_MIN_PX, PERIOD_MAX_PX = 4.6, 18.0
@@ -71,7 +71,7 @@ def measure(spectra: Complexes, rounds: int = 3) -> RidgeField:
     band = (waves().radius >= 1 / PERIOD_MAX_PX) & (waves().radius <= 1 / PERIOD_MIN_PX)
     ridge = power * band
     selected = ridge
-    for spread in (2.0, 1.5, 1.0)[:rounds]:
+    for spread in (3.0, 2.0, 1.0)[:rounds]:
         normal, coherence = agree(selected, spread)
         frequency = average_frequency(selected, spread)
         accepted = passband(normal, frequency, np.full_like(normal, 0.5), 0.35)
