@@ -12,7 +12,7 @@ from interfaces.eurodac.terms import UNKNOWN
 EIGHTEEN = 18
 """Years of age at which a person is no longer a minor, Art. 2(1)(z)."""
 
-BIRTH = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+BIRTH = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 """ISO 8601 day, month or year."""
 
 
