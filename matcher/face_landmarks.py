@@ -155,7 +155,7 @@ def similarity(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDAr
     """Rotation and scale, shape (2, 2), that best carry one set of points onto another.
 
     >>> square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    >>> similarity(square, 2 * square + 5).round(3).tolist()
+    >>> (similarity(square, 2 * square + 5).round(3) + 0.0).tolist()
     [[2.0, 0.0], [0.0, 2.0]]
     """
     one = source - source.mean(axis=0)

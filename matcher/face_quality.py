@@ -178,7 +178,7 @@ def _illumination_uniformity(luminance: NDArray[np.uint8]) -> float:
     """Overlap of the luminance histograms of both cheeks."""
     rows, right, left = CHEEKS
     one, other = _histogram(luminance[rows, right]), _histogram(luminance[rows, left])
-    return 100.0 * float(np.minimum(one, other).sum()) ** UNIFORMITY_EXPONENT
+    return 100.0 * float(np.minimum(one, other).sum() ** UNIFORMITY_EXPONENT)
 
 
 def _histogram(values: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -101,9 +101,7 @@ def fold_input(layer: Convolution, mean: Sequence[float]) -> Convolution:
     weighted = weights * np.array(mean, dtype=np.float64)[None, :, None, None]
     shift = np.array([math.fsum(part.ravel().tolist()) for part in weighted])
     bias = layer.bias.astype(np.float64) - shift
-    return Convolution(
-        weights.astype(np.float32), bias.astype(np.float32), layer.stride, layer.padding
-    )
+    return Convolution(_narrow(weights), _narrow(bias), layer.stride, layer.padding)
 
 
 def fold_affine(layer: Convolution, affine: Affine) -> Convolution:
@@ -112,9 +110,13 @@ def fold_affine(layer: Convolution, affine: Affine) -> Convolution:
         raise Malformed("an affine layer does not fit the convolution before it")
     weights = layer.weights * affine.scale[:, None, None, None]
     bias = layer.bias * affine.scale + affine.shift
-    return Convolution(
-        weights.astype(np.float32), bias.astype(np.float32), layer.stride, layer.padding
-    )
+    return Convolution(_narrow(weights), _narrow(bias), layer.stride, layer.padding)
+
+
+def _narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    if not (np.abs(values) <= np.finfo(np.float32).max).all():
+        raise Malformed("a folded weight is too large")
+    return values.astype(np.float32)
 
 
 def write_convolution(writer: GraphWriter, layer: Convolution, source: Value) -> Value:
