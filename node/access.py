@@ -202,18 +202,23 @@ def purpose_of_number(reference_number: str) -> Purpose:
 
 
 def actor_from_certificate(certificate: x509.Certificate) -> Actor:
-    """Read the actor from the subject; AccessDenied unless each attribute is there exactly once."""
-    state = _read_attribute(certificate, NameOID.COUNTRY_NAME, "C")
-    unit = _read_attribute(certificate, NameOID.ORGANIZATION_NAME, "O")
-    role = _read_attribute(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME, "OU")
-    user = _read_attribute(certificate, NameOID.COMMON_NAME, "CN")
+    """The actor that a certificate's subject names."""
+    return actor_from_name(certificate.subject)
+
+
+def actor_from_name(subject: x509.Name) -> Actor:
+    """Read the actor from a subject; AccessDenied unless each attribute is there exactly once."""
+    state = _read_attribute(subject, NameOID.COUNTRY_NAME, "C")
+    unit = _read_attribute(subject, NameOID.ORGANIZATION_NAME, "O")
+    role = _read_attribute(subject, NameOID.ORGANIZATIONAL_UNIT_NAME, "OU")
+    user = _read_attribute(subject, NameOID.COMMON_NAME, "CN")
     if role not in set(Role) - {Role.NODE}:
         raise AccessDenied("the certificate's OU names no role of this node")
     return Actor(state=state, unit=unit, user=user, role=Role(role))
 
 
-def _read_attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier, name: str) -> str:
-    values = [attribute.value for attribute in certificate.subject.get_attributes_for_oid(oid)]
+def _read_attribute(subject: x509.Name, oid: x509.ObjectIdentifier, name: str) -> str:
+    values = [attribute.value for attribute in subject.get_attributes_for_oid(oid)]
     if len(values) != 1 or not isinstance(values[0], str):
         raise AccessDenied(f"the certificate's subject must have exactly one {name}")
     value = values[0].strip()

@@ -34,6 +34,22 @@ def draw_id() -> str:
     return uuid.uuid4().hex
 
 
+@dataclass(slots=True)
+class Line:
+    """What is known of the line to the centre; written by those who use it."""
+
+    reachable: bool = False
+    answered_at: datetime | None = None
+
+    def note_answer(self, at: datetime) -> None:
+        """The centre answered, whatever it said."""
+        self.reachable, self.answered_at = True, at
+
+    def note_silence(self) -> None:
+        """The centre could not be reached."""
+        self.reachable = False
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """Everything an act needs. now: the clock. new_id: fresh ids. jitter: spreads retries."""
@@ -47,6 +63,7 @@ class Node:
     store: Store
     client: CentralClient
     publishing: threading.Lock = field(default_factory=threading.Lock)
+    line: Line = field(default_factory=Line)
 
     @property
     def member_state(self) -> str:

@@ -170,9 +170,9 @@ def _send_again(node: Node, transaction: Transaction, dossier: Dossier, changed:
     lane = circumstances.decode(dossier.circumstances).lane
     capture = terms_pb2.Capture.FromString(biometrics.get_capture(transaction, number))
     tasks.close(transaction, number, node.now(), kinds=[TaskKind.RESOLVE_REFUSAL])
-    what = "Transmit the corrected data set to the central system."
-    task = acts.open_task(node, TaskKind.TRANSMIT, number, what, article="40(3)")
-    tasks.add(transaction, task)
     dossiers.change(transaction, number, delivery=Delivery.QUEUED, refusal="")
+    # The task of the first transmission is still open, with the limit that still runs.
+    waiting = tasks.find_open(transaction, number)
+    task_id = next((task.task_id for task in waiting if task.kind is TaskKind.TRANSMIT), "")
     request = dispatch.transmission(node, changed, capture, lane)
-    dispatch.post(node, transaction, request, lane=lane, task_id=task.task_id)
+    dispatch.post(node, transaction, request, lane=lane, task_id=task_id)

@@ -14,7 +14,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from node.errors import StoreUnusable
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
 """How long SQLite waits for another process (a backup, a second command line) to let go: longer
@@ -32,7 +36,12 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(
-            url, poolclass=QueuePool, pool_size=MAX_CONNECTIONS, max_overflow=0
+            url,
+            poolclass=QueuePool,
+            pool_size=MAX_CONNECTIONS,
+            max_overflow=0,
+            # Values must not get into texts of errors and from there into logs.
+            hide_parameters=True,
         )
         self._writing = threading.Lock()
         self.is_sqlite = self._engine.dialect.name == "sqlite"
@@ -44,6 +53,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """One transaction that may write; commits when the block ends, rolls back if it raises."""
         with (
+            _explain(),
             self._writing,
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
@@ -53,7 +63,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of the committed state."""
-        with self._engine.connect() as connection, connection.begin():
+        with _explain(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     def scrub(self) -> bool:
@@ -72,6 +82,15 @@ class Database:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+
+
+@contextmanager
+def _explain() -> Iterator[None]:
+    """A full disk or a database locked by others is the store's error, not that of its caller."""
+    try:
+        yield
+    except (OperationalError, PoolTimeoutError) as error:
+        raise StoreUnusable(f"the database cannot be used now: {type(error).__name__}") from error
 
 
 def _set_up_connection(connection: Any, _: ConnectionPoolEntry) -> None:

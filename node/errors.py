@@ -5,7 +5,7 @@
     ├── PkiRefused           no authority, or a key that would be overwritten
     ├── VaultUnusable        no key file, a key file others can read, or not a key
     ├── SealBroken           a sealed value was altered, moved or sealed under another key
-    ├── StoreUnusable        the store is newer than this program or belongs to another State
+    ├── StoreUnusable        the store is newer than this program, another State's, full or locked
     ├── NotReady             the gallery does not (yet) agree with the store
     ├── AccessDenied         this actor may not do this for this purpose
     ├── NotFound             no such data set, hit or proposal (or it is erased)
@@ -40,7 +40,7 @@ class SealBroken(NodeError):
 
 
 class StoreUnusable(NodeError):
-    """The store cannot be opened by this program."""
+    """The store cannot be used: not by this program, or not now."""
 
 
 class NotReady(NodeError):

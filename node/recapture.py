@@ -29,6 +29,10 @@ WANTED = frozenset({Delivery.RECAPTURE_WANTED, Delivery.REFUSED})
 """States in which the data set cannot go on without other biometrics or may profit from them."""
 
 
+REPLACED = (TaskKind.TRANSMIT, TaskKind.RECAPTURE, TaskKind.RETAKE, TaskKind.RESOLVE_REFUSAL)
+"""Tasks that a successful recapture ends or opens anew."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recapture:
     """What a station asks for. taken_at: when the new biometrics were taken."""
@@ -127,8 +131,7 @@ def _name_request(node: Node, plan: Plan, *, known: bool) -> Message:
 
 def _renew_tasks(node: Node, transaction: Transaction, plan: Plan) -> tuple[Task, ...]:
     number = plan.data_set.reference_number
-    done = (TaskKind.RECAPTURE, TaskKind.RETAKE, TaskKind.RESOLVE_REFUSAL)
-    tasks.close(transaction, number, node.now(), kinds=done)
+    tasks.close(transaction, number, node.now(), kinds=REPLACED)
     what = "Transmit the new biometrics to the central system."
     opened = [acts.open_task(node, TaskKind.TRANSMIT, number, what, limit=plan.limit)]
     if plan.retake_wanted:

@@ -137,6 +137,7 @@ outbox = Table(
     Column("content", LargeBinary, nullable=False),
     Column("queued_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
     Column("next_attempt_at", Instant, nullable=False),
     Column("aside", Boolean, nullable=False),
     Column("task_id", String, nullable=False),
@@ -206,6 +207,18 @@ proposals = Table(
     Column("approved_by", String, nullable=False),
     Column("approved_at", Instant),
     Column("content", LargeBinary),
+)
+
+unread_notices = Table(
+    "unread_notices",
+    METADATA,
+    Column("cursor", BigInteger, primary_key=True, autoincrement=False),
+    Column(
+        "reference_number",
+        ForeignKey("data_sets.reference_number"),
+        nullable=False,
+    ),
+    Column("content", LargeBinary, nullable=False),
 )
 
 audit = Table(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from grpc_status import rpc_status
 
 from interfaces.central.errors import CentralRefused, CentralUnavailable
 from interfaces.pb.eurodac.central.v1 import central_pb2, central_pb2_grpc
-from interfaces.wire.refusals import violations_in
+from interfaces.wire.refusals import retry_after_in, violations_in
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either way: the centre returns the images of every hit, gRPC's own 4 MB would
@@ -46,6 +47,14 @@ FAULTY = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.Stat
 
 class CentralFaulty(CentralUnavailable):
     """The centre failed while it handled this request; others may go first."""
+
+
+class CentralBusy(CentralUnavailable):
+    """The centre asks to wait. retry_after: how long at least."""
+
+    def __init__(self, message: str, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +153,14 @@ def _open_channel(address: str, credentials: Credentials | None) -> grpc.Channel
 
 def _explain(error: grpc.RpcError) -> CentralUnavailable | CentralRefused:
     code = error.code()
+    status = rpc_status.from_call(cast(grpc.Call, error))
+    wait = None if status is None else retry_after_in(status)
+    if code in UNAVAILABLE and wait is not None:
+        return CentralBusy(f"the central system says {code.name}", wait)
     if code in UNAVAILABLE:
         return CentralUnavailable(f"the central system says {code.name}")
     if code in FAULTY:
         return CentralFaulty(f"the central system says {code.name}")
-    status = rpc_status.from_call(cast(grpc.Call, error))
     if status is None:
         return CentralRefused(code.name, error.details() or "")
     return CentralRefused(code.name, status.message, violations_in(status))

@@ -33,7 +33,10 @@ def erase(transaction: Transaction, reference_number: str, at: datetime) -> Eras
     biometrics.drop_capture(transaction, reference_number)
     requests.drop_answers(transaction, reference_number)
     tasks.close(transaction, reference_number, at)
-    _drop_hits(transaction, reference_number)
+    for table in (schema.hits, schema.unread_notices):
+        transaction.connection.execute(
+            delete(table).where(table.c.reference_number == reference_number)
+        )
     _empty_proposals(transaction, reference_number)
     transaction.connection.execute(
         delete(schema.data_keys).where(schema.data_keys.c.owner == reference_number)
@@ -50,13 +53,6 @@ def erase(transaction: Transaction, reference_number: str, at: datetime) -> Eras
     )
     transaction.erased = True
     return Erased(template_ids, was_sent or was_tried)
-
-
-def _drop_hits(transaction: Transaction, reference_number: str) -> None:
-    table = schema.hits
-    transaction.connection.execute(
-        delete(table).where(table.c.reference_number == reference_number)
-    )
 
 
 def _empty_proposals(transaction: Transaction, reference_number: str) -> None:

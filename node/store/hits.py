@@ -12,7 +12,6 @@ from sqlalchemy import Row, insert, select, update
 from interfaces import wire
 from interfaces.eurodac.outcome import HitState
 from interfaces.pb.eurodac.central.v1 import central_pb2
-from matcher.vocabulary import FingerPosition
 from node import schema
 from node.errors import NotFound
 from node.store.transaction import Transaction
@@ -144,7 +143,7 @@ def with_content(hit: CaseHit, message: central_pb2.Hit) -> CaseHit:
         data_set=wire.dataset_from(message.data_set),
         score=message.score,
         finger_scores={
-            FingerPosition(finger.position): finger.score for finger in message.finger_scores
+            wire.position_from(finger.position): finger.score for finger in message.finger_scores
         },
         face_score=message.face_score if message.HasField("face_score") else None,
     )

@@ -30,6 +30,7 @@ class Parcel:
     """One request to the centre. parcel_id is its request_id there, the same at every attempt.
 
     method: name of the call. content: the serialized request. task_id: closed on delivery.
+    failures: how often it could not be delivered so far.
     outlives: it must be delivered even after its data set is erased, and holds no personal data.
     """
 
@@ -41,7 +42,7 @@ class Parcel:
     queued_at: datetime
     task_id: str = ""
     outlives: bool = False
-    attempts: int = 0
+    failures: int = 0
     next_attempt_at: datetime | None = None
 
     @property
@@ -65,6 +66,7 @@ def add(transaction: Transaction, parcel: Parcel) -> None:
             content=transaction.seal(parcel.content, _place(parcel.owner, parcel.parcel_id)),
             queued_at=parcel.queued_at,
             attempts=0,
+            failures=0,
             next_attempt_at=parcel.queued_at,
             aside=False,
             task_id=parcel.task_id,
@@ -101,13 +103,17 @@ def find_waiting(transaction: Transaction, reference_number: str) -> tuple[Parce
     return tuple(_read(transaction, row) for row in transaction.connection.execute(query).all())
 
 
-def start_attempt(transaction: Transaction, parcel_id: str) -> None:
-    """Note, before anything leaves, that the centre may have the parcel from now on."""
-    transaction.connection.execute(
+def start_attempt(transaction: Transaction, parcel_id: str) -> bool:
+    """Note, before anything leaves, that the centre may have the parcel from now on.
+
+    False if it was dropped meanwhile and must not leave.
+    """
+    marked = transaction.connection.execute(
         update(_TABLE)
         .where(_TABLE.c.parcel_id == parcel_id)
         .values(attempts=_TABLE.c.attempts + 1, aside=False)
     )
+    return bool(marked.rowcount)
 
 
 def put_off(
@@ -117,7 +123,7 @@ def put_off(
     transaction.connection.execute(
         update(_TABLE)
         .where(_TABLE.c.parcel_id == parcel_id)
-        .values(next_attempt_at=next_attempt_at, aside=aside)
+        .values(failures=_TABLE.c.failures + 1, next_attempt_at=next_attempt_at, aside=aside)
     )
 
 
@@ -190,7 +196,7 @@ def _read(transaction: Transaction, row: Row[Any]) -> Parcel:
         queued_at=row.queued_at,
         task_id=row.task_id,
         outlives=row.owner == THE_NODE,
-        attempts=row.attempts,
+        failures=row.failures,
         next_attempt_at=row.next_attempt_at,
     )
 

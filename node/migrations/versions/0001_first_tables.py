@@ -20,7 +20,7 @@ def upgrade() -> None:
     _create_biometrics()
     _create_requests_and_outbox()
     _create_casework()
-    _create_audit()
+    _create_notices_and_audit()
 
 
 def _text(name: str, *constraints: Any, **options: Any) -> sa.Column[str]:
@@ -97,6 +97,7 @@ def _create_requests_and_outbox() -> None:
         _bytes("content"),
         _number("queued_at"),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
         _number("next_attempt_at"),
         sa.Column("aside", sa.Boolean(), nullable=False),
         _text("task_id"),
@@ -156,7 +157,13 @@ def _create_casework() -> None:
     )
 
 
-def _create_audit() -> None:
+def _create_notices_and_audit() -> None:
+    op.create_table(
+        "unread_notices",
+        _number("cursor", primary_key=True, autoincrement=False),
+        _of_data_set(),
+        _bytes("content"),
+    )
     op.create_table(
         "audit",
         _number("number", primary_key=True, autoincrement=False),
