@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -11,7 +13,8 @@ class Condition:
 
     dry breaks ridges, wet fills valleys, faint takes contrast, creased adds white lines, partial
     takes contact away (at 1 about a fifth of the pad is left), noise and scratches are the
-    sensor's. moved shifts and turns the finger, stretched distorts its skin.
+    sensor's, ghost is the trace of an earlier finger on the glass, moved shifts and turns the
+    finger, stretched distorts its skin.
     """
 
     dry: float = 0.0
@@ -21,6 +24,7 @@ class Condition:
     partial: float = 0.0
     noise: float = 0.0
     scratches: float = 0.0
+    ghost: float = 0.0
     moved: float = 0.2
     stretched: float = 0.2
 
@@ -43,3 +47,24 @@ TOO_WET = Condition(wet=1.0, noise=0.15)
 
 PARTIAL = Condition(partial=1.0, moved=0.5)
 """Only the tip or an edge of the finger touched; the station should refuse it."""
+
+
+def draw_condition(rng: np.random.Generator) -> Condition:
+    """Draw any condition, as training wants it: half of the contacts partial, all faults mixed.
+
+    Most faults are mild and a few severe; dry and wet exclude each other.
+    """
+    mild = rng.beta(1.0, 4.0, 8)
+    moisture = rng.normal(0.0, 0.4)
+    return Condition(
+        dry=float(np.clip(moisture, 0.0, 0.9)),
+        wet=float(np.clip(-moisture, 0.0, 0.9)),
+        faint=float(mild[0]),
+        creased=float(mild[1]),
+        partial=float(rng.uniform(0.3, 0.85)) if rng.random() < 0.5 else float(0.3 * mild[2]),
+        noise=float(mild[3]),
+        scratches=float(mild[4]),
+        ghost=float(mild[5]) if rng.random() < 0.35 else 0.0,
+        moved=float(min(1.0, 0.2 + 1.5 * mild[6])),
+        stretched=float(min(1.0, 0.2 + 1.5 * mild[7])),
+    )

@@ -65,7 +65,7 @@ class Frame:
 
 FRAMES = {
     Impression.FLAT: Frame(400, 360, (142.0, 184.0), 2.3),
-    Impression.ROLLED: Frame(520, 560, (250.0, 215.0), 4.0),
+    Impression.ROLLED: Frame(560, 620, (250.0, 215.0), 4.0),
 }
 """A flat finger touches about 14 x 19 mm, a rolled one 25 x 22 mm."""
 
@@ -119,8 +119,9 @@ def draw_contact(
 ) -> Contact:
     """Which part of the pad touches; partial contact shrinks it and pushes it off the middle."""
     lack = condition.partial
-    shrink = (1.0 - 0.54 * lack) * rng.uniform(0.94, 1.06, 2)
-    radii = np.asarray(frame.radii) * finger.build.size * shrink
+    flatness = rng.uniform(0.6, 1.4)
+    shrink = (1.0 - 0.54 * lack) ** np.array([flatness, 2.0 - flatness])
+    radii = np.asarray(frame.radii) * finger.build.size * shrink * rng.uniform(0.94, 1.06, 2)
     away = rng.uniform(0.0, 2 * np.pi)
     off = 0.62 * lack * np.asarray(frame.radii) * (np.cos(away), np.sin(away))
     middle = PAD_MIDDLE_PX + off + rng.normal(0.0, 5.0 + 20.0 * condition.moved, 2)

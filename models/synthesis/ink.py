@@ -35,6 +35,12 @@ SPECKS = (2.6, 4.0)
 RESIDUE_SHARE = 0.012
 """Share of pixels that start a speck of residue under full noise, in the thick of a cloud."""
 
+GHOST_INK = 0.7
+"""Darkness of the trace of an earlier finger at its worst; a real ridge has 1."""
+
+GHOST_SHIFT_PX = 60.0
+"""How far an earlier finger lay from this one."""
+
 SHARPNESS = 8.0
 """Slope of the step from no ink to full ink, per unit of skin height."""
 
@@ -49,7 +55,10 @@ def press(
     rows, columns = today.shape
     inside = (x > 0) & (y > 0) & (x < columns - 1) & (y < rows - 1)
     pressure = np.where(inside, touch.contact.pressure(x, y), np.float32(-1.0))
-    return _leave_ink(rng, height, pressure, condition), pressure
+    ink = _leave_ink(rng, height, pressure, condition)
+    if condition.ghost:
+        np.maximum(ink, _draw_ghost(rng, skin, (x, y), condition.ghost), out=ink)
+    return ink, pressure
 
 
 def _moment(rng: np.random.Generator, skin: Skin, condition: Condition) -> Floats:
@@ -91,6 +100,18 @@ def _draw_dryness(rng: np.random.Generator, shape: tuple[int, int], condition: C
         specks = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), 1.3)
         level += _grow_worse(dry, SPECKS) * specks
     return np.asarray(level, np.float32)
+
+
+def _draw_ghost(
+    rng: np.random.Generator, skin: Skin, place: tuple[Floats, Floats], level: float
+) -> Floats:
+    """The trace of an earlier finger: these ridges mirrored, shifted, pale and in patches."""
+    shift_x, shift_y = rng.normal(0.0, GHOST_SHIFT_PX, 2)
+    x = skin.ridges.shape[1] - place[0] + np.float32(shift_x)
+    y = place[1] + np.float32(shift_y)
+    ridges = cv2.remap(skin.ridges, x, y, cv2.INTER_LINEAR, borderValue=-1.0)
+    patches = np.clip(0.5 * smooth_noise(rng, x.shape, 5) + 0.3, 0.0, 1.0)
+    return np.asarray(GHOST_INK * level * patches * np.clip(ridges, 0.0, 1.0), np.float32)
 
 
 def _grow_worse(level: float, shares: tuple[float, float]) -> float:

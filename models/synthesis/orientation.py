@@ -194,7 +194,7 @@ def _place_left_loop(rng: np.random.Generator) -> Places:
 
 def _place_whorl(rng: np.random.Generator) -> Places:
     upper = complex(rng.normal(0, 10), rng.uniform(15, 50))
-    lower = upper + complex(rng.normal(0, 8), -rng.uniform(18, 65))
+    lower = upper + complex(rng.normal(0, 8), -rng.uniform(24, 68))
     return [upper, lower], _two_deltas(rng, lower)
 
 
@@ -224,7 +224,7 @@ def _twist_left_loop(rng: np.random.Generator) -> float:
 
 
 def _twist_whorl(rng: np.random.Generator) -> float:
-    return float(rng.normal(0.0, 0.45))
+    return float(rng.normal(0.0, 0.22))
 
 
 def _mirror(points: list[complex]) -> list[complex]:

@@ -22,6 +22,9 @@ radians counter-clockwise, along the ending ridge or into the fork (ISO/IEC 1979
 SPUR_PX = 8
 """Shorter branches of the skeleton are artefacts of thinning (a ridge is about 5 px wide)."""
 
+CLOSE_PX = 6
+"""Two crossings nearer than this, two thirds of a ridge period, are one minutia seen twice."""
+
 _TRACE_PX = 12
 """Steps along the skeleton that tell on which side of a minutia the ridge lies."""
 
@@ -37,7 +40,7 @@ def find_minutiae(ridges: Floats, orientation: Floats) -> NDArray[np.void]:
     """
     skeleton = thin(ridges > 0.0)
     _prune(skeleton, SPUR_PX)
-    found = _crossings(skeleton, _TRACE_PX)
+    found = _single(_crossings(skeleton, _TRACE_PX))
     minutiae = np.empty(len(found), TRUE_MINUTIA)
     rows, columns = found[:, 0].astype(np.intp), found[:, 1].astype(np.intp)
     along = orientation[rows, columns]
@@ -48,6 +51,15 @@ def find_minutiae(ridges: Floats, orientation: Floats) -> NDArray[np.void]:
         found[:, 4] == 1, int(MinutiaKind.ENDING), int(MinutiaKind.BIFURCATION)
     )
     return minutiae
+
+
+def _single(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keep the first of crossings that lie closer than CLOSE_PX."""
+    places = found[:, :2]
+    away = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    repeats = np.triu(away < CLOSE_PX, k=1).any(axis=0)
+    single: NDArray[np.float64] = found[~repeats]
+    return single
 
 
 def thin(mask: NDArray[np.bool_]) -> Bits:

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from matcher.vocabulary import MINUTIA, FingerPosition, Impression, MinutiaKind
+from models.synthesis.conditions import draw_condition
 from models.synthesis.fingers import MASTER_PX, Finger, grow_finger
 from models.synthesis.impressions import (
     GOOD,
@@ -83,7 +84,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(finger: Fi
     ("dpi", "impression", "shape"),
     [
         (500.0, Impression.FLAT, (400, 360)),
-        (500.0, Impression.ROLLED, (520, 560)),
+        (500.0, Impression.ROLLED, (560, 620)),
         (250.0, Impression.FLAT, (200, 180)),
         (1000.0, Impression.FLAT, (800, 720)),
     ],
@@ -160,6 +161,23 @@ def test_faint_images_lose_contrast_and_noisy_ones_gain_grain(finger: Finger) ->
     assert faint.std() < 0.4 * good.std()
     corner = np.s_[:20, :20]
     assert noisy[corner].std() > 1.5 * good[corner].std() + 1
+
+
+def test_a_ghost_lies_pale_beside_the_finger_and_only_when_asked(finger: Finger) -> None:
+    """The frame around a partial contact is flat, and waves once an earlier finger left a trace."""
+    clean = pressed(finger, 4, Condition(partial=0.8)).sample.image
+    ghost = pressed(finger, 4, Condition(partial=0.8, ghost=1.0)).sample.image
+    rim = np.s_[340:]
+    assert ghost[rim].std() > 1.5 * clean[rim].std()
+    assert ghost[rim].min() > 60
+
+
+def test_drawn_conditions_are_valid_and_half_of_the_contacts_are_partial() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw_condition(rng) for _ in range(600)]
+    partial = np.array([one.partial >= 0.3 for one in drawn])
+    assert 0.42 < partial.mean() < 0.58
+    assert all(min(one.dry, one.wet) == 0.0 for one in drawn)
 
 
 def test_levels_outside_zero_to_one_are_refused() -> None:
