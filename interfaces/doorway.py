@@ -5,6 +5,9 @@ The only gRPC of the product besides the two doors and the client of the centre.
 
 from __future__ import annotations
 
+import logging
+import traceback
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +37,9 @@ MIN_PING_MS = 10_000
 
 Call = Callable[[Any, grpc.ServicerContext], Any]
 """One call behind a door: message (or iterator of messages) and context -> answer (or iterator)."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,17 @@ def refuse(
     status = status_of(code.value[0], message, violations, retry_after=wait)
     context.abort_with_status(rpc_status.to_status(status))
     raise AssertionError("abort does not return")
+
+
+def refuse_internal(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+    """End a call that broke down: the caller hears a number, the log tells where under it.
+
+    Only places in the code are logged, never the error's text: it may quote what was sent.
+    """
+    incident = uuid.uuid4().hex[:12]
+    places = "".join(traceback.format_tb(error.__traceback__))
+    log.error("incident %s: %s\n%s", incident, type(error).__name__, places)
+    refuse(context, grpc.StatusCode.INTERNAL, f"internal error, incident {incident}")
 
 
 def certificate_of(context: grpc.ServicerContext) -> x509.Certificate | None:

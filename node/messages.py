@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from interfaces import wire
@@ -14,7 +15,11 @@ from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from matcher.vocabulary import FingerPosition
+from node.identification import Compared, Identification
 from node.vocabulary import Case, CaseHit, Lane, Receipt, SampleQuality, Standing, Task
+
+MAX_THRESHOLD = 200.0
+"""Highest threshold, -10·log10 FMR: far beyond what ten fingers of one person reach."""
 
 _LANES: Mapping[int, Lane] = {
     central_pb2.LANE_UNSPECIFIED: Lane.NORMAL,
@@ -58,18 +63,26 @@ def safeguards_from(
 def circumstances_from(message: nap_pb2.ClockCircumstances) -> Circumstances:
     """What moves the clock of the transmission."""
     return Circumstances(
-        health_grounds_ended_at=_moment(message, "health_grounds_ended_at"),
+        health_grounds_ended_at=maybe_moment(message, "health_grounds_ended_at"),
         technical_incident_id=wire.text(
             "clock.technical_incident_id", message.technical_incident_id
         ),
-        custody_until=_moment(message, "custody_until"),
+        custody_until=maybe_moment(message, "custody_until"),
         custody_until_removal=message.custody_until_removal,
     )
 
 
-def _moment(message: nap_pb2.ClockCircumstances, name: str) -> datetime | None:
-    present = message.HasField(name)  # type: ignore[arg-type]
-    return wire.instant_from(getattr(message, name), f"clock.{name}") if present else None
+def moment(request: Message, name: str) -> datetime:
+    """An instant that a request cannot do without."""
+    found = maybe_moment(request, name)
+    if found is None:
+        raise FormatRefused("W02 ABSENT", name, "no instant", "state when it was")
+    return found
+
+
+def maybe_moment(request: Message, name: str) -> datetime | None:
+    """An instant of a request, None when it is not there."""
+    return wire.instant_from(getattr(request, name), name) if request.HasField(name) else None
 
 
 def receipt_to(receipt: Receipt, now: datetime) -> nap_pb2.EnrolmentReceipt:
@@ -144,6 +157,35 @@ def case_to(case: Case, now: datetime) -> nap_pb2.Case:
         refusal=case.refusal,
         retained_until=_maybe(case.retained_until),
         revision=case.revision,
+    )
+
+
+def identification_to(found: Identification) -> nap_pb2.IdentifyResponse:
+    """The candidate list of a search, or the explicit word that there is none."""
+    return nap_pb2.IdentifyResponse(
+        outcome=nap_pb2.IdentifyResponse.Outcome.Value(f"OUTCOME_{found.finding}"),
+        candidates=[
+            nap_pb2.OwnCandidate(
+                reference_number=candidate.reference_number,
+                score=candidate.score,
+                finger_scores=finger_scores_to(candidate.finger_scores),
+                face_score=candidate.face_score,
+            )
+            for candidate in found.candidates
+        ],
+        samples=[quality_to(sample) for sample in found.samples],
+        persons_searched=found.persons_searched,
+    )
+
+
+def comparison_to(compared: Compared) -> nap_pb2.CompareResponse:
+    """The outcome of a 1:1 comparison."""
+    return nap_pb2.CompareResponse(
+        outcome=nap_pb2.CompareResponse.Outcome.Value(f"OUTCOME_{compared.verdict}"),
+        score=compared.score,
+        threshold=compared.threshold,
+        finger_scores=finger_scores_to(compared.finger_scores),
+        face_score=compared.face_score,
     )
 
 

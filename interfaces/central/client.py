@@ -19,6 +19,9 @@ from interfaces.central.errors import CentralRefused, CentralUnavailable
 from interfaces.pb.eurodac.central.v1 import central_pb2, central_pb2_grpc
 from interfaces.wire.refusals import retry_after_in, violations_in
 
+PLAINTEXT_STATE = "x-eurodac-state"
+"""Metadata key that names the calling State where the line is plaintext."""
+
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either way: the centre returns the images of every hit, gRPC's own 4 MB would
 not hold two captures."""
@@ -70,9 +73,11 @@ class CentralClient:
     """One channel to the centre. Thread-safe; connects when first used and whenever it broke."""
 
     def __init__(
-        self, address: str, *, credentials: Credentials | None, timeout_seconds: float
+        self, address: str, state: str, *, credentials: Credentials | None, timeout_seconds: float
     ) -> None:
         self._timeout = timeout_seconds
+        # A certificate says who calls; on a plaintext line, for trials, the caller says it.
+        self._metadata = ((PLAINTEXT_STATE, state),) if credentials is None else ()
         self._channel = _open_channel(address, credentials)
         self._stub = central_pb2_grpc.CentralSystemServiceStub(self._channel)
 
@@ -95,7 +100,7 @@ class CentralClient:
         """Call a method of the service by its name and return its response."""
         call = cast(Callable[..., Message], getattr(self._stub, method))
         try:
-            return call(request, timeout=self._timeout)
+            return call(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _explain(error) from error
         except ValueError as error:
@@ -105,7 +110,7 @@ class CentralClient:
         """Follow the notices behind a cursor, first the stored ones, then live."""
         request = central_pb2.SubscribeNoticesRequest(after=after)
         try:
-            return Notices(self._stub.SubscribeNotices(request))
+            return Notices(self._stub.SubscribeNotices(request, metadata=self._metadata))
         except ValueError as error:
             raise CentralUnavailable("the line to the central system is closed") from error
 

@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from interfaces import wire
-from interfaces.central import notices
+from interfaces.central import figures, notices
 from interfaces.central.centre import Centre, apply_once, data_set_in, own
 from interfaces.central.errors import UnknownDataSet
-from interfaces.central.ledger import Entries, Occurrence, Status, StoredDataSet
+from interfaces.central.ledger import Entries, Status, StoredDataSet
 from interfaces.eurodac import dataset, flags, retention
 from interfaces.eurodac.dataset import DataSet, Mark
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.retention import ErasureGround
 from interfaces.eurodac.sequence import LinkState
+from interfaces.eurodac.statistics import RowKind
 from interfaces.pb.eurodac.central.v1 import central_pb2
 
 
@@ -42,7 +43,8 @@ def update_status(
                     source_reference_number=stored.reference_number,
                 ),
             )
-        _occurred(entries, stored, "UPDATED", now, fields=sorted(changes))
+        if changes.get("application_rejected") and not before.application_rejected:
+            figures.remember(entries, stored, RowKind.REJECTED, now)
         return central_pb2.UpdateStatusResponse(received_at=wire.instant_to(now))
 
     return apply_once(centre, state, request, answer=central_pb2.UpdateStatusResponse, act=act)
@@ -60,7 +62,6 @@ def correct(
         _allow(dataset.check_correction(before.category, changes))
         now = centre.now()
         _write(entries, stored, replace(before, **changes))
-        _occurred(entries, stored, "CORRECTED", now, fields=sorted(changes))
         return central_pb2.CorrectDataSetResponse(received_at=wire.instant_to(now))
 
     return apply_once(centre, state, request, answer=central_pb2.CorrectDataSetResponse, act=act)
@@ -86,7 +87,9 @@ def set_mark(
                     type=wire.mark_type_to(kind),
                 )
                 notices.tell_others(entries, stored, now=now, data_marked=content)
-            _occurred(entries, stored, "MARKED", now, mark=kind, follow_up=request.follow_up)
+            figures.remember(
+                entries, stored, RowKind.MARKED, now, mark=kind, follow_up=request.follow_up
+            )
         return central_pb2.SetMarkResponse(received_at=wire.instant_to(now))
 
     response = apply_once(centre, state, request, answer=central_pb2.SetMarkResponse, act=act)
@@ -108,7 +111,7 @@ def clear_mark(
         marks = tuple(mark for mark in before.marks if mark.type != kind)
         if marks != before.marks:
             _write(entries, stored, replace(before, marks=marks))
-            _occurred(entries, stored, "UNMARKED", now, mark=kind)
+            figures.remember(entries, stored, RowKind.UNMARKED, now, mark=kind)
         return central_pb2.ClearMarkResponse(received_at=wire.instant_to(now))
 
     response = apply_once(centre, state, request, answer=central_pb2.ClearMarkResponse, act=act)
@@ -127,7 +130,6 @@ def set_flag(
         _allow(dataset.check_update(before.category, ["security_flag"]))
         now = centre.now()
         _write(entries, stored, replace(before, security_flag=True))
-        _occurred(entries, stored, "FLAGGED", now)
         return central_pb2.SetSecurityFlagResponse(received_at=wire.instant_to(now))
 
     return apply_once(centre, state, request, answer=central_pb2.SetSecurityFlagResponse, act=act)
@@ -149,7 +151,6 @@ def delete_flag(
                 content = central_pb2.FlagDeleted(source_reference_number=stored.reference_number)
                 notices.tell_others(entries, stored, now=now, flag_deleted=content)
             _write(entries, stored, replace(before, security_flag=False))
-            _occurred(entries, stored, "UNFLAGGED", now)
         return central_pb2.DeleteSecurityFlagResponse(received_at=wire.instant_to(now))
 
     return apply_once(
@@ -207,7 +208,6 @@ def erase(
                 source_reference_number=stored.reference_number, ground=request.ground
             )
             notices.tell_others(entries, stored, now=now, data_erased=content)
-        _occurred(entries, stored, "ERASED", now, ground=ground)
         entries.erase(stored)
         erased.append(stored.id)
         return central_pb2.EraseDataSetResponse(received_at=wire.instant_to(now))
@@ -224,7 +224,6 @@ def sweep(centre: Centre) -> int:
     with centre.ledger.write() as entries:
         expired = entries.expired(now)
         for stored in expired:
-            _occurred(entries, stored, "EXPIRED", now)
             entries.erase(stored)
     for stored in expired:
         centre.gallery.erase(stored.id)
@@ -238,7 +237,8 @@ def _decide(
         raise UnknownDataSet
     entries.decide_link(stored.reference_number, hit, decided)
     now = centre.now()
-    _occurred(entries, stored, decided.value, now, hit=hit)
+    if decided is LinkState.REVOKED_FALSE_HIT:
+        figures.remember(entries, stored, RowKind.FALSE_HIT, now)
     return now
 
 
@@ -249,16 +249,6 @@ def _allow(violations: tuple[Any, ...]) -> None:
 
 def _write(entries: Entries, stored: StoredDataSet, data_set: DataSet) -> None:
     entries.replace(replace(stored, message=wire.dataset_to(data_set).SerializeToString()))
-
-
-def _occurred(
-    entries: Entries, stored: StoredDataSet, kind: str, now: datetime, **detail: Any
-) -> None:
-    detail |= {
-        "reference_number": stored.reference_number,
-        "category": data_set_in(stored).category,
-    }
-    entries.occurred(Occurrence(now, kind, stored.origin, detail))
 
 
 def _move(centre: Centre, reference_number: str) -> None:

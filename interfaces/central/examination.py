@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from interfaces import wire
-from interfaces.central import notices
+from interfaces.central import figures, notices
 from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.ledger import (
     Arrival,
@@ -30,6 +30,8 @@ from interfaces.central.ledger import (
 from interfaces.central.script import COMPARISON, Kind
 from interfaces.eurodac import comparison
 from interfaces.eurodac.categories import Category
+from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.statistics import RowKind
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
@@ -214,14 +216,14 @@ def _conclude(
             entries.replace(replace(stored, status=Status.QUALITY_REFUSED, template=None))
         refusal = central_pb2.QualityRefusal(samples=findings.refusals)
         notices.issue(entries, arrival.state, number, now=now, quality_refusal=refusal)
-        _occurred(entries, arrival, "QUALITY_REFUSED", now=now)
+        _remember(entries, arrival, RowKind.QUALITY_REFUSED, now=now)
         return None
     result = _result(centre, entries, arrival, findings)
     result.compared_at.CopyFrom(wire.instant_to(now))
     notices.issue(entries, arrival.state, number, now=now, comparison_result=result)
     for hit in result.hits:
-        target = hit.data_set
-        _occurred(entries, arrival, "HIT", now=now, hit=target.reference_number)
+        target = wire.dataset_from(hit.data_set)
+        _remember(entries, arrival, RowKind.HIT, now=now, hit=target)
         if stored is not None:
             entries.link(number, target.reference_number)
     if stored is None:
@@ -290,13 +292,13 @@ def _link_case(entries: Entries, arrival: Arrival, stored: StoredDataSet | None)
         entries.link(arrival.reference_number, case)
 
 
-def _occurred(
-    entries: Entries, arrival: Arrival, kind: str, *, now: datetime, hit: str = ""
+def _remember(
+    entries: Entries, arrival: Arrival, kind: RowKind, *, now: datetime, hit: DataSet | None = None
 ) -> None:
-    detail = {"reference_number": arrival.reference_number}
-    target = entries.data_set(hit) if hit else None
-    if target is not None:
-        against = data_set_in(target)
-        detail |= {"hit": hit, "hit_category": against.category}
-        detail |= {"hit_marks": ",".join(mark.type for mark in against.marks)}
+    stored = entries.data_set(arrival.reference_number)
+    searched = DataSet(
+        Category.ADMISSION_SEARCH, arrival.state, reference_number=arrival.reference_number
+    )
+    detail = figures.facts(searched if stored is None else data_set_in(stored))
+    detail |= {} if hit is None else figures.target_facts(hit)
     entries.occurred(Occurrence(now, kind, arrival.state, detail))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from interfaces import wire
+from interfaces.central import figures
 from interfaces.central.centre import Centre, apply_once, data_set_in, own
 from interfaces.central.ledger import (
     Arrival,
@@ -19,6 +20,7 @@ from interfaces.eurodac import codes, dataset, deadlines, reference, retention
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import RuleBroken
+from interfaces.eurodac.statistics import RowKind
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 
@@ -56,8 +58,7 @@ def transmit(
             _arrival(number, state, ArrivalKind.TRANSMITTED, now, urgent=urgent),
             include_own=request.include_own,
         )
-        detail = {"category": data_set.category, "reference_number": number}
-        entries.occurred(Occurrence(now, "TRANSMITTED", state, detail))
+        entries.occurred(Occurrence(now, RowKind.TRANSMITTED, state, figures.facts(kept)))
         return central_pb2.TransmitDataSetResponse(receipt=receipt)
 
     return apply_once(centre, state, request, answer=central_pb2.TransmitDataSetResponse, act=act)
@@ -75,8 +76,10 @@ def search(
         now = centre.now()
         arrival = _arrival(request.reference_number, state, ArrivalKind.SEARCH, now, urgent=urgent)
         receipt = _arrive(entries, replace(arrival, payload=request.SerializeToString()))
-        detail = {"reference_number": request.reference_number}
-        entries.occurred(Occurrence(now, "SEARCHED", state, detail))
+        searched = DataSet(
+            Category.ADMISSION_SEARCH, state, reference_number=request.reference_number
+        )
+        entries.occurred(Occurrence(now, RowKind.TRANSMITTED, state, figures.facts(searched)))
         return central_pb2.SearchOnlyResponse(receipt=receipt)
 
     return apply_once(centre, state, request, answer=central_pb2.SearchOnlyResponse, act=act)
@@ -105,8 +108,6 @@ def resend(
         )
         arrival = _arrival(stored.reference_number, state, ArrivalKind.RESENT, now, urgent=urgent)
         receipt = _arrive(entries, arrival, include_own=centre.policy.include_own)
-        detail = {"category": data_set.category, "reference_number": stored.reference_number}
-        entries.occurred(Occurrence(now, "RESENT", state, detail))
         return central_pb2.ResendBiometricsResponse(receipt=receipt)
 
     return apply_once(centre, state, request, answer=central_pb2.ResendBiometricsResponse, act=act)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
@@ -19,7 +17,7 @@ from interfaces.central import custody, figures, intake, notices
 from interfaces.central.centre import Centre
 from interfaces.central.errors import RequestReused, UnknownDataSet
 from interfaces.central.script import Fault, Kind
-from interfaces.doorway import Call, certificate_of, refuse
+from interfaces.doorway import Call, certificate_of, refuse, refuse_internal
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.states import STATES
 from interfaces.formats.errors import FormatRefused
@@ -35,9 +33,6 @@ PLAINTEXT_STATE = "x-eurodac-state"
 WATCH_SECONDS = 1.0
 """Longest wait of a notice stream before it looks whether its caller is still there."""
 
-log = logging.getLogger(__name__)
-
-
 ACTS: Mapping[str, Callable[[Centre, str, Any], Message]] = {
     "TransmitDataSet": intake.transmit,
     "SearchOnly": intake.search,
@@ -52,7 +47,7 @@ ACTS: Mapping[str, Callable[[Centre, str, Any], Message]] = {
     "ReportFalseHit": custody.report_false_hit,
     "EraseDataSet": custody.erase,
     "AcknowledgeNotices": notices.acknowledge,
-    "GetStatistics": figures.statistics,
+    "GetStatistics": figures.statistics_of,
 }
 
 
@@ -148,6 +143,4 @@ def _refuse(error: Exception, context: grpc.ServicerContext) -> NoReturn:
         case UnknownDataSet():
             refuse(context, code.NOT_FOUND, "no data set or hit of that reference number")
         case _:
-            incident = uuid.uuid4().hex[:12]
-            log.error("incident %s: %s", incident, type(error).__name__, exc_info=error)
-            refuse(context, code.INTERNAL, f"internal error, incident {incident}")
+            refuse_internal(context, error)

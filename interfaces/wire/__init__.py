@@ -24,6 +24,7 @@ from interfaces.wire.scalars import (
     sex_from,
     sex_to,
     text,
+    texts,
 )
 
 __all__ = [
@@ -47,4 +48,5 @@ __all__ = [
     "sex_from",
     "sex_to",
     "text",
+    "texts",
 ]
