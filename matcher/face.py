@@ -7,6 +7,7 @@ mirror images, because landmarks err by a pixel or two, and is compared by its c
 from __future__ import annotations
 
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import onnxruntime
@@ -121,16 +122,22 @@ def compare(a: FaceTemplate, b: FaceTemplate) -> float:
     return float(np.dot(a.vector, b.vector))
 
 
-def face_score(cosine: float) -> float:
+@overload
+def face_score(cosine: float) -> float: ...
+@overload
+def face_score(cosine: NDArray[np.float32]) -> NDArray[np.float32]: ...
+def face_score(cosine: float | NDArray[np.float32]) -> float | NDArray[np.float32]:
     """-10·log10 of the false match rate at which this cosine would just be accepted; 0 or more.
+
+    Many at once as float32 of any shape; what is NaN stays NaN.
 
     >>> face_score(0.928), face_score(0.2)
     (30.0, 0.0)
     """
-    (first, lowest), (last, highest) = CALIBRATION[0], CALIBRATION[-1]
-    if cosine < first:
-        return max(lowest - SLOPE_BELOW * (first - cosine), 0.0)
-    if cosine > last:
-        return highest + SLOPE_ABOVE * (cosine - last)
-    cosines, scores = zip(*CALIBRATION, strict=True)
-    return float(np.interp(cosine, cosines, scores))
+    cosines, scores = np.array(CALIBRATION).T
+    known = np.interp(cosine, cosines, scores)
+    below = scores[0] - SLOPE_BELOW * (cosines[0] - cosine)
+    above = scores[-1] + SLOPE_ABOVE * (cosine - cosines[-1])
+    found = np.where(cosine < cosines[0], below, np.where(cosine > cosines[-1], above, known))
+    score = np.maximum(found, 0.0).astype(np.float32)
+    return score if isinstance(cosine, np.ndarray) else float(score)

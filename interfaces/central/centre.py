@@ -40,7 +40,7 @@ class Thresholds:
     """
 
     hit_score: float = 80.0
-    finger_quality: int = 20
+    finger_quality: int = 30
     good_fingers: int = 1
 
 

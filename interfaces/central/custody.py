@@ -127,7 +127,7 @@ def set_flag(
     def act(entries: Entries) -> central_pb2.SetSecurityFlagResponse:
         stored = own(entries, state, request.reference_number)
         before = data_set_in(stored)
-        _allow(dataset.check_update(before.category, ["security_flag"]))
+        _allow(flags.check_flaggable(before.category))
         now = centre.now()
         _write(entries, stored, replace(before, security_flag=True))
         return central_pb2.SetSecurityFlagResponse(received_at=wire.instant_to(now))

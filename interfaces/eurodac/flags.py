@@ -89,6 +89,18 @@ FLAG_RULES: Mapping[Group, FlagRule] = MappingProxyType(
 """Complete: every column has its rule."""
 
 
+def check_flaggable(category: Category) -> tuple[Violation, ...]:
+    """What forbids a flag on data of this category, whatever its grounds.
+
+    >>> [one.code for one in check_flaggable(Category.TEMP_PROTECTION)]
+    ['V01']
+    """
+    if FLAG_RULES[group(category)].checks:
+        return ()
+    text = "This category has no security flag."
+    return (broken("V01", "security_flag", "17(2)(i)", rule=text),)
+
+
 def check_flag(category: Category, proposal: FlagProposal) -> tuple[Violation, ...]:
     """What forbids setting the flag.
 
@@ -102,9 +114,8 @@ def check_flag(category: Category, proposal: FlagProposal) -> tuple[Violation, .
     ['24(3)(f)']
     """
     rule = FLAG_RULES[group(category)]
-    if not rule.checks:
-        text = "This category has no security flag."
-        return (broken("V01", "security_flag", "17(2)(i)", rule=text),)
+    if forbidden := check_flaggable(category):
+        return forbidden
     needed = (
         (proposal.check in rule.checks, "The check that the article names comes first."),
         (proposal.completed_at is not None, "The check is completed."),
