@@ -19,7 +19,7 @@ from matcher.engine import Engine
 from matcher.gallery import Gallery, digest_entries
 from node.access import PARTITIONS
 from node.errors import NotReady
-from node.settings import CentralSettings, Settings
+from node.settings import Settings
 from node.store import Store, biometrics, open_store
 from node.vault import open_vault
 
@@ -95,7 +95,7 @@ def open_node(
         engine=engine,
         gallery=gallery,
         store=store,
-        client=connect_centre(settings.central),
+        client=connect_centre(settings),
     )
 
 
@@ -106,14 +106,17 @@ def close(node: Node) -> None:
     node.store.close()
 
 
-def connect_centre(central: CentralSettings) -> CentralClient:
+def connect_centre(settings: Settings) -> CentralClient:
     """The client that the settings describe."""
-    credentials = None
+    central, credentials = settings.central, None
     if central.tls is not None:
         tls = central.tls
         credentials = Credentials(tls.certificate, tls.key, tls.authorities)
     return CentralClient(
-        central.address, credentials=credentials, timeout_seconds=central.timeout_seconds
+        central.address,
+        settings.member_state,
+        credentials=credentials,
+        timeout_seconds=central.timeout_seconds,
     )
 
 

@@ -1,0 +1,160 @@
+"""A node over a real store, a real matcher and, where wanted, the real stand-in of the centre."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from interfaces.central.centre import Centre
+from interfaces.central.server import Serving, open_centre, serve
+from interfaces.eurodac.categories import Category
+from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.terms import Event, Sex
+from interfaces.pb.eurodac.central.v1 import terms_pb2
+from matcher.engine import Engine
+from node import assembly, vault
+from node.access import Actor, Role
+from node.assembly import Node
+from node.enrolment import Enrolment
+from node.settings import CentralSettings, Settings
+from node.store import Store, open_store
+
+NOBODY_LISTENS = "127.0.0.1:9"
+"""The discard port: a line that never stands."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that a test sets."""
+
+    time: datetime = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, **parts: float) -> None:
+        self.time += timedelta(**parts)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of DK under a key of its own."""
+    vault.create_key_file(tmp_path / "vault.key")
+    opened = open_store(
+        f"sqlite:///{tmp_path / 'store.sqlite'}",
+        vault.open_vault(tmp_path / "vault.key"),
+        member_state="DK",
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def open_at(engine: Engine, clock: Clock) -> Iterator[Callable[..., Node]]:
+    """open_at(folder, central="host:port", state="DK", ...): a node over what is in the folder."""
+    opened = []
+
+    def open_(
+        folder: Path, *, central: str = NOBODY_LISTENS, state: str = "DK", **settings: object
+    ) -> Node:
+        folder.mkdir(exist_ok=True)
+        if not (folder / "vault.key").exists():
+            vault.create_key_file(folder / "vault.key")
+        line = CentralSettings(
+            address=central,
+            timeout_seconds=5.0 if central != NOBODY_LISTENS else 0.2,
+            retry_first_seconds=0.05,
+            retry_most_seconds=0.4,
+        )
+        made = Settings(member_state=state, data_folder=folder, central=line)
+        node = assembly.open_node(replace(made, **settings), engine=engine, now=clock)  # type: ignore[arg-type]
+        opened.append(node)
+        return node
+
+    yield open_
+    for node in opened:
+        assembly.close(node)
+
+
+@pytest.fixture
+def node(open_at: Callable[..., Node], tmp_path: Path) -> Node:
+    """A node whose centre is down."""
+    return open_at(tmp_path / "dk")
+
+
+@pytest.fixture
+def centre(tmp_path: Path, engine: Engine, clock: Clock) -> Iterator[tuple[Centre, str]]:
+    """The stand-in, serving: itself and its address."""
+    folder = tmp_path / "centre"
+    folder.mkdir()
+    opened = open_centre(folder, engine, now=clock)
+    serving: Serving = serve(opened, "127.0.0.1:0", tls=None)
+    yield opened, f"127.0.0.1:{serving.doorway.port}"
+    serving.stop(grace_seconds=0.2)
+
+
+def _actor(role: Role, user: str) -> Actor:
+    return Actor(state="DK", unit="Unit 1", user=user, role=role)
+
+
+@pytest.fixture
+def station() -> Actor:
+    return _actor(Role.CAPTURE_STATION, "station-7")
+
+
+@pytest.fixture
+def desk() -> Actor:
+    return _actor(Role.ASYLUM_DESK, "anna")
+
+
+@pytest.fixture
+def supervisor() -> Actor:
+    return _actor(Role.SUPERVISOR, "bodil")
+
+
+@pytest.fixture
+def expert() -> Actor:
+    return _actor(Role.FINGERPRINT_EXPERT, "carl")
+
+
+@pytest.fixture
+def applicant(clock: Clock) -> DataSet:
+    """An applicant registered an hour ago whose biometrics were taken ten minutes ago."""
+    return DataSet(
+        category=Category.APPLICANT_REG,
+        origin="",
+        surnames=("Qwertzuiop",),
+        forenames=("Asdfgh",),
+        nationalities=("SYR",),
+        date_of_birth="1990-05-17",
+        place_of_birth="Yxcvbnm",
+        sex=Sex.FEMALE,
+        event=Event("Sandholm", clock() - timedelta(hours=1)),
+        biometrics_taken_at=clock() - timedelta(minutes=10),
+    )
+
+
+@pytest.fixture
+def enrolment_of(
+    applicant: DataSet, capture_of: Callable[..., terms_pb2.Capture]
+) -> Callable[..., Enrolment]:
+    """enrolment_of(person, request_id=, ...): the applicant's data with that person's capture."""
+
+    def make(person: int, taking: int = 0, **fields: object) -> Enrolment:
+        plain = {
+            "request_id": f"enrol-{person}-{taking}",
+            "data_set": applicant,
+            "capture": capture_of(person, taking),
+        }
+        return Enrolment(**(plain | fields))  # type: ignore[arg-type]
+
+    return make
