@@ -90,7 +90,7 @@ def draw_non_mated(count: int, parts: int, *, excess: float) -> np.ndarray:
     return (-10 * np.log10(p)).astype(np.float32)
 
 
-@pytest.mark.parametrize("excess", [1.0, 2.0], ids=["average captures", "the worst captures"])
+@pytest.mark.parametrize("excess", [1.0, 3.0], ids=["average captures", "the worst captures"])
 @pytest.mark.parametrize("parts", [2, 4, 10, 11])
 def test_one_threshold_holds_its_false_match_rate_for_any_number_of_fingers(
     parts: int, excess: float
@@ -108,11 +108,11 @@ def test_the_promise_is_not_kept_by_hardly_ever_matching(parts: int) -> None:
     p = np.random.default_rng(0).random((count, parts))
     fused = fuse_rows((-10 * np.log10(p)).astype(np.float32))
     for threshold in (10, 20):
-        assert (fused >= threshold).sum() >= 0.2 * count * 10 ** (-threshold / 10)
+        assert (fused >= threshold).sum() > 0.05 * count * 10 ** (-threshold / 10)
 
 
 def test_nine_bad_fingers_do_not_drown_a_good_one() -> None:
-    assert fuse([70.0, *[2.0] * 9]) > 40
+    assert fuse([70.0, *[2.0] * 9]) > 35
 
 
 @pytest.mark.parametrize("fingers", [1, 2, 10, 12])
