@@ -15,6 +15,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from matcher.errors import Malformed
 from matcher.vocabulary import MINUTIA, SUBPIXELS, FingerTemplate
 
 MAX_MINUTIAE = 128
@@ -78,6 +79,8 @@ class Described:
 
 def describe(template: FingerTemplate) -> Described:
     """Turn a template into what the kernels compare; templates without minutiae are allowed."""
+    if template.minutiae.dtype != MINUTIA:
+        raise Malformed("the minutiae of a template are an array of MINUTIA")
     order = _canonical_order(template.minutiae)
     places = _places(template.minutiae[order])
     outline = _outline(places)
@@ -97,8 +100,6 @@ def _canonical_order(minutiae: NDArray[np.void]) -> NDArray[np.int64]:
 
 def _places(minutiae: NDArray[np.void]) -> NDArray[np.float32]:
     """Minutiae as the rows of Described.places."""
-    if minutiae.dtype != MINUTIA:
-        raise TypeError("minutiae must be an array of vocabulary.MINUTIA")
     angle = minutiae["angle"] * (2.0 * pi / 65536.0)
     columns = (
         minutiae["x"] / SUBPIXELS,

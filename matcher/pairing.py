@@ -155,8 +155,8 @@ def _compare(
 EVIDENCE_WEIGHTS = np.array([0.22, -0.88, 2.58, 1.16, -0.20, -0.39, 0.0], np.float32)
 """Weight of each entry of the evidence, fitted by `python -m benchmarks.accuracy --fit-weights`."""
 
-BASE = np.float32(1.0)
-"""Score of no evidence at all, so that most non-mated pairs stay above 0."""
+BASE = np.float32(4.0)
+"""Score of no evidence at all; evidence against is negative, and few pairs then fall below 0."""
 
 
 @njit(nogil=True, error_model="numpy")
@@ -192,7 +192,7 @@ def _digest_kernels() -> str:
     return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
 
 
-def _compile(sources: str) -> Callable[..., None]:
+def _compile(sources: str) -> Callable[..., int]:
     """The kernel of all comparisons, compiled at first use and kept on disk.
 
     numba keeps the machine code of a function under the state of its own file only; as a
