@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.errors import Malformed
-from matcher.minutiae import MINUTIAE_MOST, Findings, find_minutiae
+from matcher.minutiae import Findings, find_minutiae
 from matcher.quality import assess_finger
-from matcher.ridges import enhance, measure, normalise, normals_at_pixels
+from matcher.ridges import enhance, measure, normalise
 from matcher.segmentation import segment
 from matcher.spectrum import analyse
 from matcher.trace import Trace, show
@@ -33,6 +33,10 @@ SIDE_LEAST_PX, SIDE_MOST_PX = 100, 2000
 """A side under 100 pixels shows too few ridges; 2000 is a rolled finger at 1000 dpi, twice over."""
 
 
+MINUTIAE_MOST = 128
+"""Minutiae kept of one finger, best first, so that a template stays below two kilobytes."""
+
+
 def extract_finger(
     sample: FingerSample, *, trace: Trace | None = None
 ) -> tuple[FingerTemplate, Quality]:
@@ -54,7 +58,7 @@ def extract_finger(
     show(trace, "mask", mask)
     planes = enhance(spectra, field, image.shape)
     show(trace, "ridges", planes[0])
-    findings = find_minutiae(planes, normals_at_pixels(field, image.shape), mask)
+    findings = find_minutiae(planes, field, mask)
     quality = assess_finger(image, field, mask, contrast=contrast, findings=findings)
     minutiae = pack(best(findings) if quality.score else findings.select(np.arange(0)))
     template = FingerTemplate(

@@ -135,9 +135,10 @@ def spread_to_pixels(cells: Floats, shape: tuple[int, int]) -> Floats:
     return result
 
 
-def normals_at_pixels(field: RidgeField, shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Interpolate the doubled direction to the pixels. Returns its cosine and sine."""
+def doubled_normals(field: RidgeField, shape: tuple[int, int]) -> Floats:
+    """Interpolate the normal to the pixels, doubled so that half a turn is no jump.
+
+    Returns cosine and sine of the doubled angle, shape (2, rows, columns).
+    """
     doubled = 2 * field.normal
-    cosine = spread_to_pixels(np.cos(doubled), shape)
-    sine = spread_to_pixels(np.sin(doubled), shape)
-    return cosine, sine
+    return np.stack([spread_to_pixels(part, shape) for part in (np.cos(doubled), np.sin(doubled))])
