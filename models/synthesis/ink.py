@@ -22,7 +22,7 @@ RAGGED_RIM = 0.06
 CREASE_DEPTH = 3.0
 """Depth of a white line in units of skin height, so that full pressure does not fill it."""
 
-DRY_LEVEL, WET_LEVEL = (0.62, 0.75), (0.70, 1.20)
+DRY_LEVEL, WET_LEVEL = (0.62, 1.00), (0.70, 1.20)
 """Linear and cubic share of the skin height (ridges reach 1.1) that dryness or sweat asks for:
 half dry thins the ridges, fully dry leaves only the highest specks of them."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from matcher.vocabulary import FingerPosition, Impression
+from models.synthesis import persons
 from models.synthesis.impressions import GOOD
 from models.synthesis.persons import Person, capture_fingers, capture_prints, draw_session
 
@@ -89,3 +93,10 @@ def test_traits_and_sessions_stay_within_their_ranges() -> None:
         session = draw_session(someone, seed)
         assert session == draw_session(Person(seed), seed)
         assert min(session.dry, session.wet) == 0.0
+
+
+def test_the_example_in_the_readme_runs() -> None:
+    readme = Path(persons.__file__).with_name("README.md")
+    outcome = doctest.testfile(str(readme), module_relative=False)
+    assert outcome.attempted >= 7
+    assert outcome.failed == 0
