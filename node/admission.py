@@ -13,11 +13,9 @@ from datetime import datetime
 from google.protobuf.message import Message
 
 from interfaces import wire
-from interfaces.eurodac import dataset as dataset_law
 from interfaces.eurodac import deadlines, reference
 from interfaces.eurodac.capture import MinorSafeguards
 from interfaces.eurodac.categories import Category, digit
-from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import Violation
 from interfaces.eurodac.terms import Sex
@@ -95,20 +93,10 @@ def _plan(node: Node, actor: Actor, search: AdmissionSearch) -> Plan:
 
 
 def _check(node: Node, data_set: DataSet, capture: Capture) -> Iterator[Violation]:
+    """What forbids the search; fingers need not be complete, for nothing of it is recorded."""
     yield from captures.check_positions(capture)
     sent = DataSet(CATEGORY, data_set.origin, sex=data_set.sex)
-    for violation in dataset_law.check_transmission(
-        sent,
-        fingerprints=bool(capture.fingers),
-        face=bool(capture.faces),
-        policy=node.settings.policy,
-    ):
-        # The number is given only when all else is right.
-        if violation.field != "reference_number":
-            yield violation
-    if len(capture.faces) > 1:
-        rule = "One photograph of the person is sent."
-        yield broken("V05", "capture.face", "38(1)", rule=rule)
+    yield from intake.check_fields(node, sent, capture)
 
 
 def _write(node: Node, transaction: Transaction, plan: Plan) -> Written:

@@ -67,14 +67,18 @@ def examine(node: Node, capture: Capture) -> Examined:
     return Examined(extraction.reference, judged, sufficient)
 
 
-def check_person(capture: Capture) -> tuple[Violation, ...]:
-    """What keeps a capture from standing for one person: each finger in its place, or declared."""
+def check_fingers(capture: Capture) -> tuple[Violation, ...]:
+    """What keeps the fingers from standing for one person: each in its place, or declared."""
     present = {finger.position for finger in capture.fingers}
-    found = (*law.check_fingers(present, missing_codes(capture)), *check_positions(capture))
-    if len(capture.faces) > 1:
-        rule = "One photograph of the person is sent."
-        found = (*found, broken("V05", "capture.face", "38(1)", rule=rule))
-    return found
+    return (*law.check_fingers(present, missing_codes(capture)), *check_positions(capture))
+
+
+def check_photographs(capture: Capture) -> tuple[Violation, ...]:
+    """What keeps the photographs from standing for one person: more than one."""
+    if len(capture.faces) <= 1:
+        return ()
+    rule = "One photograph of the person is sent."
+    return (broken("V05", "capture.face", "38(1)", rule=rule),)
 
 
 def check_positions(capture: Capture) -> tuple[Violation, ...]:

@@ -74,14 +74,22 @@ def check_person(
 
 def check_capture(node: Node, data_set: DataSet, capture: Capture) -> Iterator[Violation]:
     """What forbids sending this data set with this capture."""
-    yield from captures.check_person(capture)
-    yield from dataset_law.check_transmission(
+    yield from captures.check_fingers(capture)
+    yield from check_fields(node, data_set, capture)
+
+
+def check_fields(node: Node, data_set: DataSet, capture: Capture) -> Iterator[Violation]:
+    """What forbids sending these fields; the number is missing until all else is right."""
+    yield from captures.check_photographs(capture)
+    for violation in dataset_law.check_transmission(
         data_set,
         fingerprints=bool(capture.fingers),
         face=bool(capture.faces),
         missing_declared=bool(capture.missing),
         policy=node.settings.policy,
-    )
+    ):
+        if data_set.reference_number or violation.field != "reference_number":
+            yield violation
 
 
 def open_retake(node: Node, data_set: DataSet) -> Task:

@@ -133,9 +133,9 @@ def test_an_unknown_number_is_not_found(store: Store) -> None:
         for ask in (dossiers.find, dossiers.find_revision, dossiers.change):
             with pytest.raises(NotFound):
                 ask(transaction, NUMBER)
-        for ask in (biometrics.get_capture, biometrics.get_reference):
+        for get in (biometrics.get_capture, biometrics.get_reference):
             with pytest.raises(NotFound):
-                ask(transaction, NUMBER)
+                get(transaction, NUMBER)
         for find in (hits.find, proposals.find, tasks.find):
             with pytest.raises(NotFound):
                 find(transaction, "nothing")
