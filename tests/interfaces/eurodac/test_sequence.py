@@ -1,4 +1,4 @@
-"""Linking the data sets of one person: rulebook E.4 and X-A13, X-R14, X-S18."""
+"""Linking the data sets of one person: rulebook E.4."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interfaces.eurodac.categories import Category
+from interfaces.eurodac.comparison import in_scope
+from interfaces.eurodac.policy import Policy
+from interfaces.eurodac.reference import issue, parse
 from interfaces.eurodac.sequence import (
     Link,
     LinkState,
@@ -73,6 +77,26 @@ def test_an_erased_data_set_leaves_no_link(links: list[Link], erased: str) -> No
     left = without(links, erased)
     assert all(erased not in (link.one, link.other) for link in left)
     assert frozenset(erased) in components(NAMES, left)
+
+
+def test_crossing_and_application_in_one_state_are_one_person_if_own_data_are_searched() -> None:
+    """X-A13: two data sets with digits 2 and 1; without own data no hit could link them."""
+    numbers = [
+        issue("DK", category, 1)
+        for category in (Category.IRREGULAR_CROSSING, Category.APPLICANT_REG)
+    ]
+    assert [parse(number).digit for number in numbers] == [2, 1]
+    for include_own, persons in ((True, 1), (False, 2)):
+        found = in_scope(
+            Category.APPLICANT_REG,
+            Category.IRREGULAR_CROSSING,
+            marked=False,
+            same_state=True,
+            include_own=include_own,
+        )
+        links = [Link(*numbers)] if found else []
+        assert len(components(numbers, links)) == persons
+    assert Policy().include_own
 
 
 def test_an_erased_bridge_splits_the_sequence() -> None:

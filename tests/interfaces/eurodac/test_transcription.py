@@ -1,0 +1,132 @@
+"""Each table of the law against a second transcription of the rulebook, kept as plain rows.
+
+A slip of the pen would have to be made twice in the same way to pass.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from interfaces.eurodac.categories import RULES, STORED, Category, Group
+from interfaces.eurodac.comparison import MATRIX
+from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, DataSet
+from interfaces.eurodac.deadlines import SECOND_CLOCKS
+from interfaces.eurodac.fields import EXCEPTIONS, IN_COMMON_REPOSITORY, REQUIREMENTS, Field
+from interfaces.eurodac.limits import LIMITS, Calendar
+from interfaces.eurodac.retention import retention_rule
+
+TABLES = Path(__file__).parents[2] / "tables"
+
+ARRIVALS = {
+    ("arrival after take charge", "15"),
+    ("arrival after relocation", "15"),
+    ("arrival after relocation", "23"),
+}
+"""Cells that the rulebook has as later fields and that we demand of the new data set instead."""
+
+
+def ids(name: str) -> list[str]:
+    with (TABLES / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return [row["id"] for row in csv.DictReader(file)]
+
+
+def flag(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+@pytest.mark.table("B_categories")
+def test_the_categories(row: Mapping[str, str]) -> None:
+    rule = RULES[Category(row["id"])]
+    assert {
+        "id": row["id"],
+        "digit": str(rule.digit),
+        "group": rule.group.value,
+        "article": rule.article,
+        "min_age": "" if rule.minimum_age is None else str(rule.minimum_age),
+        "within": "" if rule.within is None else str(rule.within),
+        "stored": flag(rule.stored),
+        "compared": flag(rule.compared),
+        "on_behalf": rule.on_behalf,
+    } == row
+
+
+@pytest.mark.table("D_table")
+def test_the_field_table(row: Mapping[str, str]) -> None:
+    field = Field(row["field"])
+    assert list(Field).index(field) + 1 == int(row["id"])
+    for column in Group:
+        if column.value not in row:
+            continue
+        cell = REQUIREMENTS[field][column].value
+        if (field.value, column.value) in ARRIVALS:
+            assert (cell, row[column.value]) == ("-", "U")
+        else:
+            assert cell == row[column.value]
+    assert (field in IN_COMMON_REPOSITORY) is (row["stored in"] == "CIR")
+
+
+def test_the_exceptions_of_the_field_table_are_the_arrivals() -> None:
+    found = {(field.value, RULES[category].group.value) for field, category in EXCEPTIONS}
+    assert found == ARRIVALS
+
+
+@pytest.mark.table("E_matrix")
+def test_the_comparison_matrix(row: Mapping[str, str]) -> None:
+    cells = MATRIX[Category(row["id"])]
+    for stored in STORED:
+        assert cells[stored].value == row[RULES[stored].group.value]
+
+
+@pytest.mark.table("B_second_clocks")
+def test_the_second_clocks(row: Mapping[str, str]) -> None:
+    clocks = SECOND_CLOCKS[Group(row["id"])]
+    assert {
+        "id": row["id"],
+        "retake": clocks.retake,
+        "retake_hours": flag(clocks.retake_hours),
+        "health": clocks.health,
+        "health_hours": flag(clocks.health_hours),
+        "technical": clocks.technical,
+    } == row
+
+
+@pytest.mark.table("H_retention")
+def test_the_retention_periods(row: Mapping[str, str]) -> None:
+    decision = None
+    if row["outcome"]:
+        decision = AdmissionDecision(AdmissionOutcome(row["outcome"]), date(2027, 1, 1))
+    rule = retention_rule(DataSet(Category(row["id"]), "DK", admission_decision=decision))
+    assert rule is not None
+    assert {
+        "id": row["id"],
+        "outcome": row["outcome"],
+        "years": str(rule.years),
+        "article": rule.article,
+        "citizenship": flag(rule.citizenship_erases),
+    } == row
+
+
+@pytest.mark.table("C_table")
+def test_the_limits_of_the_case_clock(row: Mapping[str, str]) -> None:
+    limit = LIMITS[row["id"]]
+    assert {
+        "id": row["id"],
+        "period": str(limit.period),
+        "crisis": "" if limit.crisis is None else str(limit.crisis),
+        "article": limit.article,
+        "on_miss": limit.on_miss.value,
+        "rolls": flag(limit.calendar is Calendar.ROLLS),
+    } == row
+
+
+def test_every_row_of_the_law_is_transcribed() -> None:
+    assert ids("B_categories") == ids("E_matrix") == [category.value for category in Category]
+    assert len(ids("D_table")) == len(Field)
+    assert {Group(one) for one in ids("B_second_clocks")} == SECOND_CLOCKS.keys()
+    assert {Category(one) for one in ids("H_retention")} == set(STORED)
+    assert ids("C_table") == list(LIMITS)
