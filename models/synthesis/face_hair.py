@@ -13,8 +13,12 @@ from models.synthesis.face_traits import Shape, Traits
 
 Floats = NDArray[np.float32]
 
-CROWN = 0.36
+CROWN = 0.46
 """From the crown down to a mean hairline, in face units."""
+
+
+NECK = 0.42
+"""Half width, in face units, that long hair leaves free below the chin."""
 
 
 def hair_colour(traits: Traits) -> Floats:
@@ -33,12 +37,13 @@ def hair_behind(traits: Traits) -> Floats:
     if colours.hair_style == "bald":
         return np.zeros_like(plane.x)
     volume = colours.hair_volume
-    width = half_width(traits.shape, (plane.y[:, 0] + volume) / (1 + 0.3 * volume))[:, None]
-    grown = (width + 0.8 * volume) * (width > 0)
-    low = 1.75 if colours.hair_style == "long" else 0.05
+    width = half_width(traits.shape, plane.y[:, 0] / (1 + volume))[:, None]
+    grown = np.where(width > 0.02, width * (1 + 0.8 * volume), -0.1)
+    low = 0.05
     if colours.hair_style == "long":
-        below = 1.02 * traits.shape.cheek_width + volume
-        grown = np.where(plane.y > 0.0, np.maximum(grown, below), grown)
+        low = 1.95
+        fall = 1.02 * traits.shape.cheek_width + volume
+        grown = np.maximum(grown, fall * soft_step(plane.y, -0.35, 0.09) - 0.01)
     around = soft_step(np.asarray(grown - np.abs(plane.x), np.float32), 0.0, 0.015)
     return np.asarray(around * (1 - soft_step(plane.y, low, 0.06)), np.float32)
 
@@ -59,7 +64,8 @@ def _line(traits: Traits) -> float:
 def _sides(shape: Shape, plane: Plane, share: float, low: float) -> Floats:
     """Hair at the temples, down to a height, from a share of the head's half width outwards."""
     width = half_width(shape, plane.y[:, 0])[:, None]
-    outside = soft_step(np.asarray(np.abs(plane.x) - share * width, np.float32), 0.0, 0.02)
+    free = np.maximum(share * width, NECK)
+    outside = soft_step(np.asarray(np.abs(plane.x) - free, np.float32), 0.0, 0.02)
     return outside * (1 - soft_step(plane.y, low, 0.04))
 
 
@@ -89,7 +95,7 @@ def _fringe(traits: Traits, plane: Plane) -> Floats:
 def _long(traits: Traits, plane: Plane) -> Floats:
     edge = _line(traits) - 0.14 + 0.55 * np.abs(plane.x) ** 1.6
     above = 1 - soft_step(np.asarray(plane.y - edge, np.float32), 0.0, 0.018)
-    return np.maximum(above, _sides(traits.shape, plane, 0.87, 1.9))
+    return np.maximum(above, _sides(traits.shape, plane, 0.87, 2.0))
 
 
 def _bald(traits: Traits, plane: Plane) -> Floats:

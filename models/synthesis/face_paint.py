@@ -66,6 +66,7 @@ def paint_face(traits: Traits, capture: Capture) -> Floats:
     _beard(canvas, traits, plane, rng)
     _eyes(canvas, traits, capture)
     _brows(canvas, traits, capture, rng)
+    _glasses(canvas, traits)
     return np.clip(canvas, 0.0, 1.0)
 
 
@@ -83,33 +84,27 @@ def _skin(traits: Traits, plane: Plane, rng: np.random.Generator) -> Floats:
         pair(plane, (0.52, 0.42), (0.20, 0.16)) + 0.8 * bump(plane, (0, 0.55), (0.16, 0.13))
     )
     canvas *= 1 + red[..., None] * np.array([0.02, -0.14, -0.12], np.float32)
-    _spots(canvas, traits, plane, rng)
+    _spots(canvas, traits, rng)
     return canvas
 
 
-def _spots(canvas: Floats, traits: Traits, plane: Plane, rng: np.random.Generator) -> None:
+def _spots(canvas: Floats, traits: Traits, rng: np.random.Generator) -> None:
     for _ in range(traits.colours.freckles):
         spot = (rng.normal(0, 0.42), rng.normal(0.3, 0.2))
         size = rng.uniform(0.007, 0.015)
-        _darken(canvas, plane, spot, size, 0.25)
+        _darken(canvas, spot, size, 0.25)
     for _ in range(traits.colours.moles):
         spot = (rng.uniform(-0.75, 0.75), rng.uniform(-0.6, 1.15))
-        _darken(canvas, plane, spot, rng.uniform(0.012, 0.028), 0.7)
+        _darken(canvas, spot, rng.uniform(0.012, 0.028), 0.7)
 
 
-def _darken(
-    canvas: Floats, plane: Plane, spot: tuple[float, float], size: float, amount: float
-) -> None:
+def _darken(canvas: Floats, spot: tuple[float, float], size: float, amount: float) -> None:
     """Darken a round spot; only the pixels near it are touched."""
-    reach = int(4 * size * PIXELS_PER_UNIT) + 2
-    column = int(np.searchsorted(plane.x[0], spot[0]))
-    row = int(np.searchsorted(plane.y[:, 0], spot[1]))
-    area = (
-        slice(max(row - reach, 0), row + reach),
-        slice(max(column - reach, 0), column + reach),
+    reach = 4 * size
+    near, area = face_plane().window(
+        (spot[0] - reach, spot[0] + reach), (spot[1] - reach, spot[1] + reach)
     )
-    window = Plane(plane.x[area], plane.y[area])
-    canvas[area] *= 1 - amount * bump(window, spot, (size, size))[..., None]
+    canvas[area] *= 1 - amount * bump(near, spot, (size, size))[..., None]
 
 
 def _age(canvas: Floats, traits: Traits, plane: Plane) -> None:
@@ -127,7 +122,9 @@ def _age(canvas: Floats, traits: Traits, plane: Plane) -> None:
 
 
 def _lips(canvas: Floats, traits: Traits, capture: Capture) -> None:
-    plane, shape = face_plane(), traits.shape
+    shape = traits.shape
+    plane, area = face_plane().window((-0.8, 0.8), (0.5, 1.5))
+    canvas = canvas[area]
     upper, lower = lip_edges(shape, capture, plane.x)
     line, half = mouth_line(shape, capture, plane.x)
     sides = 1 - soft_step(np.abs(plane.x), half, 0.012)
@@ -140,10 +137,11 @@ def _lips(canvas: Floats, traits: Traits, capture: Capture) -> None:
 
 
 def _nostrils(canvas: Floats, shape: Shape, plane: Plane) -> None:
+    plane, area = plane.window((-0.7, 0.7), (0.2, 1.1))
     hole = pair(plane, (0.5 * shape.nose_width, shape.nose_length - 0.012), (0.055, 0.02))
     wing = pair(plane, (1.08 * shape.nose_width, shape.nose_length - 0.08), (0.022, 0.06))
     shade = bump(plane, (0, shape.nose_length + 0.01), (0.9 * shape.nose_width, 0.022))
-    canvas *= 1 - np.minimum(0.85 * hole + 0.3 * wing + 0.3 * shade, 0.9)[..., None]
+    canvas[area] *= 1 - np.minimum(0.85 * hole + 0.3 * wing + 0.3 * shade, 0.9)[..., None]
 
 
 def _beard(canvas: Floats, traits: Traits, plane: Plane, rng: np.random.Generator) -> None:
@@ -161,11 +159,16 @@ def _beard(canvas: Floats, traits: Traits, plane: Plane, rng: np.random.Generato
 
 
 def _eyes(canvas: Floats, traits: Traits, capture: Capture) -> None:
-    plane, shape = face_plane(), traits.shape
+    shape = traits.shape
     for side in (-1.0, 1.0):
-        x = (plane.x * side - shape.eye_x) / shape.eye_width
-        y = (plane.y + shape.eye_tilt * (plane.x * side - shape.eye_x)) / shape.eye_width
-        _eye(canvas, (x, y), traits, 1 + capture.lids)
+        middle = side * shape.eye_x
+        plane, area = face_plane().window((middle - 0.42, middle + 0.42), (-0.45, 0.45))
+        out = plane.x * np.float32(side) - np.float32(shape.eye_x)
+        canvas[area] *= (
+            1 - traits.colours.eye_shadow * bump(plane, (middle, 0.04), (0.17, 0.13))[..., None]
+        )
+        at = (out / shape.eye_width, (plane.y + shape.eye_tilt * out) / shape.eye_width)
+        _eye(canvas[area], at, traits, 1 + capture.lids)
 
 
 def _eye(canvas: Floats, at: tuple[Floats, Floats], traits: Traits, opening: float) -> None:
@@ -173,18 +176,19 @@ def _eye(canvas: Floats, at: tuple[Floats, Floats], traits: Traits, opening: flo
     x, y = at
     tall = opening * traits.shape.eye_height / traits.shape.eye_width
     arc = np.maximum(1 - x**2, 0)
-    upper = -1.15 * tall * arc ** 0.75 * (1 - 0.18 * x)
-    lower = 0.75 * tall * arc ** 0.9 * (1 + 0.18 * x)
+    upper = -1.15 * tall * arc**0.75 * (1 - 0.18 * x)
+    lower = 0.75 * tall * arc**0.9 * (1 + 0.18 * x)
     open_mask = soft_step(y - upper, 0, 0.03) * (1 - soft_step(y - lower, 0, 0.03))
     open_mask = np.asarray(open_mask * (np.abs(x) < 1), np.float32)
     shadow = 0.55 + 0.45 * np.clip((y - upper) / 0.35, 0, 1)
-    white = linear((232, 226, 220)) * shadow[..., None]
+    corners = 1 - 0.45 * np.clip(np.abs(x), 0, 1) ** 3
+    white = linear((205, 196, 190)) * (shadow * corners)[..., None]
     radius = np.hypot(x, y + 0.06)
-    iris = 1 - soft_step(radius, 0.52, 0.02)
-    ring = 1 - 0.5 * soft_step(radius, 0.42, 0.03)
+    iris = 1 - soft_step(radius, 0.40, 0.02)
+    ring = 1 - 0.5 * soft_step(radius, 0.33, 0.03)
     paint(white, linear(traits.colours.iris) * (ring * shadow)[..., None], iris)
-    paint(white, linear((10, 9, 9)), 1 - soft_step(radius, 0.21, 0.02))
-    glint = np.exp(-0.5 * (((x - 0.14) / 0.07) ** 2 + ((y + 0.2) / 0.07) ** 2))
+    paint(white, linear((10, 9, 9)), 1 - soft_step(radius, 0.17, 0.02))
+    glint = np.exp(-0.5 * (((x - 0.12) / 0.06) ** 2 + ((y + 0.17) / 0.06) ** 2))
     paint(white, linear((250, 250, 250)), np.asarray(0.9 * glint, np.float32))
     paint(canvas, white, open_mask)
     near = np.abs(x) < 1.12
@@ -196,19 +200,18 @@ def _eye(canvas: Floats, at: tuple[Floats, Floats], traits: Traits, opening: flo
     paint(canvas, canvas * np.float32(0.45), np.asarray(crease, np.float32))
 
 
-def _brows(
-    canvas: Floats, traits: Traits, capture: Capture, rng: np.random.Generator
-) -> None:
-    plane, shape, colours = face_plane(), traits.shape, traits.colours
+def _brows(canvas: Floats, traits: Traits, capture: Capture, rng: np.random.Generator) -> None:
+    shape, colours = traits.shape, traits.colours
+    plane, area = face_plane().window((-0.95, 0.95), (-0.85, 0.2))
     strands = 0.8 + 0.2 * soft_noise(rng, 0.012, plane.x.shape)
-    x = np.abs(plane.x) - 0.43
+    x = np.abs(plane.x) - (shape.eye_x + 0.01)
     line = shape.brow_y - capture.brows - shape.brow_tilt * x
     line = line - shape.brow_arch * (1 - ((x - 0.06) / 0.30) ** 2)
     taper = np.clip(1 - ((x + 0.10) / 0.42) ** 2, 0.12, 1) * shape.brow_thickness
-    ends = soft_step(x, -0.27, 0.03) * (1 - soft_step(x, 0.29, 0.04))
+    ends = soft_step(x, -0.24, 0.03) * (1 - soft_step(x, 0.27, 0.04))
     mask = np.exp(-0.5 * ((plane.y - line) / taper) ** 4) * ends * strands
     mask = np.clip(colours.brow_density * mask, 0, 0.95)
-    paint(canvas, linear(_brow_colour(colours)), np.asarray(mask, np.float32))
+    paint(canvas[area], linear(_brow_colour(colours)), np.asarray(mask, np.float32))
 
 
 def _brow_colour(colours: Colours) -> tuple[float, float, float]:
@@ -216,3 +219,23 @@ def _brow_colour(colours: Colours) -> tuple[float, float, float]:
     red, green, blue = colours.hair
     share = 0.75 if max(colours.hair) > 120 else 1.0
     return red * share, green * share, blue * share
+
+
+def _glasses(canvas: Floats, traits: Traits) -> None:
+    """Rims around both eyes, a bridge over the nose and the sides to the temples."""
+    frame, shape = traits.colours.glasses, traits.shape
+    if frame is None:
+        return
+    plane, area = face_plane().window((-1.05, 1.05), (-0.5, 0.6))
+    away = np.abs(plane.x) - (shape.eye_x + 0.02)
+    down = plane.y - 0.05
+    power = frame.squareness
+    radius = (np.abs(away) / frame.width) ** power + (np.abs(down) / frame.height) ** power
+    radius = radius ** (1 / power)
+    rim = np.exp(-0.5 * ((radius - 1) / (frame.thickness / frame.width)) ** 4)
+    between = np.abs(plane.x) < shape.eye_x + 0.02 - frame.width
+    bridge = np.exp(-0.5 * ((plane.y + 0.03) / frame.thickness) ** 4) * between
+    beyond = np.abs(plane.x) > shape.eye_x + 0.02 + frame.width
+    sides = np.exp(-0.5 * ((plane.y + 0.04) / frame.thickness) ** 4) * beyond
+    mask = np.maximum(rim, np.maximum(bridge, sides)) * 0.96
+    paint(canvas[area], linear(frame.colour), np.asarray(mask, np.float32))

@@ -17,14 +17,14 @@ from models.synthesis.face_traits import Capture, Shape
 
 Floats = NDArray[np.float32]
 
-UNITS_PER_SIDE = 3.7
+UNITS_PER_SIDE = 4.1
 """Side of the painted square in face units: head, hair, neck and shoulders."""
 
-TOP = -1.85
+TOP = -1.95
 """Upper edge of the painted square; the eyes lie on line 0."""
 
-PIXELS_PER_UNIT = 150
-"""Resolution of the painted face: above that of a 400-pixel picture, where a unit is 108."""
+PIXELS_PER_UNIT = 120
+"""Resolution of the painted face: that of a 400-pixel picture."""
 
 SMILE_WIDTH = 0.06
 """How much a full smile widens the mouth on each side."""
@@ -36,6 +36,15 @@ class Plane:
 
     x: Floats
     y: Floats
+
+    def window(
+        self, across: tuple[float, float], down: tuple[float, float]
+    ) -> tuple[Plane, tuple[slice, slice]]:
+        """The part between two x and two y, and where it lies: most parts of a face are small."""
+        rows = np.searchsorted(self.y[:, 0], down)
+        columns = np.searchsorted(self.x[0], across)
+        area = (slice(*map(int, rows)), slice(*map(int, columns)))
+        return Plane(self.x[area], self.y[area]), area
 
 
 @cache
@@ -69,11 +78,13 @@ def soft_step(values: Floats, edge: float, width: float) -> Floats:
 def half_width(shape: Shape, y: Floats) -> Floats:
     """Half the width of the head at each height, 0 above the crown and below the chin."""
     top, chin = shape.forehead_y - 0.05, shape.chin_y
-    heights = [top, top + 0.06, top + 0.25, -0.55, 0.05, 0.55, chin - 0.32, chin - 0.1, chin]
+    heights = [top, top + 0.03, top + 0.12, top + 0.32, -0.5, 0.05, 0.55]
+    heights += [chin - 0.40, chin - 0.13, chin - 0.035, chin]
     temple = 0.95 * shape.cheek_width
     jaw = shape.jaw_width
-    widths = [0.0, 0.36, 0.70, temple, shape.cheek_width, 0.5 * (jaw + shape.cheek_width) + 0.01]
-    widths += [0.84 * jaw, shape.chin_width, 0.0]
+    widths = [0.0, 0.30, 0.56, 0.82 * temple, temple, shape.cheek_width]
+    widths += [0.5 * (jaw + shape.cheek_width) + 0.01]
+    widths += [0.84 * jaw, shape.chin_width, 0.55 * shape.chin_width, 0.0]
     fine = np.linspace(top, chin, 400)
     curve = np.interp(fine, heights, widths)
     kernel = np.hanning(37)
@@ -106,10 +117,10 @@ def face_relief(shape: Shape, capture: Capture) -> tuple[Floats, Floats]:
 
 
 def _brow_and_eyes(shape: Shape, plane: Plane) -> Floats:
-    ridge = shape.brow_ridge * pair(plane, (0.42, shape.brow_y + 0.05), (0.26, 0.08))
+    ridge = shape.brow_ridge * pair(plane, (shape.eye_x, shape.brow_y + 0.05), (0.26, 0.08))
     ridge += 0.6 * shape.brow_ridge * bump(plane, (0, shape.brow_y + 0.06), (0.13, 0.10))
-    socket = (0.05 + shape.eye_depth) * pair(plane, (shape.eye_x - 0.02, -0.01), (0.22, 0.12))
-    ball = (0.06 + 0.5 * shape.eye_depth) * pair(plane, (shape.eye_x, 0.0), (0.13, 0.10))
+    socket = (0.05 + shape.eye_depth) * pair(plane, (shape.eye_x - 0.02, -0.01), (0.19, 0.11))
+    ball = (0.06 + 0.5 * shape.eye_depth) * pair(plane, (shape.eye_x, 0.0), (0.115, 0.09))
     return np.asarray(ridge - socket + ball, np.float32)
 
 
@@ -123,12 +134,12 @@ def _nose(shape: Shape, plane: Plane) -> Floats:
     end = 1 - soft_step(plane.y, shape.nose_length - 0.015, 0.022)
     width = shape.bridge_width + (0.58 * shape.nose_width - shape.bridge_width) * down**1.3
     ridge = height * begin * end * np.exp(-0.5 * (plane.x / np.maximum(width, 0.04)) ** 2)
-    wing = 0.42 * shape.nose_height * pair(
-        plane, (0.72 * shape.nose_width, shape.nose_length - 0.085), (0.065, 0.065)
+    wing = (
+        0.42
+        * shape.nose_height
+        * pair(plane, (0.72 * shape.nose_width, shape.nose_length - 0.085), (0.065, 0.065))
     )
-    ball = 0.16 * shape.nose_height * bump(
-        plane, (0, tip), (0.45 * shape.nose_width, 0.085)
-    )
+    ball = 0.16 * shape.nose_height * bump(plane, (0, tip), (0.45 * shape.nose_width, 0.085))
     return np.asarray(ridge + wing + ball, np.float32)
 
 

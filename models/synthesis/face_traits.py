@@ -1,8 +1,8 @@
 """What distinguishes one synthetic face from another, and one picture of it from the next.
 
 Lengths are in face units: the middle of the eyes is the origin, x grows to the right of the
-picture, y downwards, and a mean face is two units wide at the cheekbones, so that the eyes of
-a mean face are 0.86 units apart.
+picture, y downwards; a mean face is nearly two units wide at the cheekbones and its eyes are
+0.72 units apart.
 """
 
 from __future__ import annotations
@@ -52,6 +52,20 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Glasses:
+    """A pair of glasses. Half width, half height and thickness of a rim in face units.
+
+    squareness: exponent of the outline, 2 is an ellipse. colour: sRGB 0-255.
+    """
+
+    width: float
+    height: float
+    thickness: float
+    squareness: float
+    colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Colours:
     """Skin, eyes, lips and hair. Tones are 0 to 1, colours are sRGB 0-255."""
 
@@ -70,6 +84,8 @@ class Colours:
     age: float
     freckles: int
     moles: int
+    eye_shadow: float
+    glasses: Glasses | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,39 +156,39 @@ def draw_capture(person_seed: int, capture_seed: int) -> Capture:
 
 def _draw_shape(rng: np.random.Generator) -> Shape:
     def spread(mean: float, deviation: float) -> float:
-        return mean + deviation * float(np.clip(rng.normal(), -2.2, 2.2))
+        return mean + deviation * float(np.clip(rng.normal(), -1.8, 1.8))
 
     return Shape(
-        cheek_width=spread(1.0, 0.05),
-        jaw_width=spread(0.80, 0.08),
-        chin_width=spread(0.42, 0.09),
-        chin_y=spread(1.34, 0.09),
-        forehead_y=spread(-1.32, 0.08),
-        eye_x=spread(0.43, 0.032),
-        eye_width=spread(0.205, 0.02),
-        eye_height=spread(0.085, 0.018),
-        eye_tilt=spread(0.04, 0.07),
-        eye_depth=spread(0.10, 0.05),
-        brow_y=spread(-0.27, 0.035),
-        brow_arch=spread(0.05, 0.035),
-        brow_tilt=spread(0.02, 0.09),
-        brow_thickness=spread(0.045, 0.015),
-        brow_ridge=spread(0.06, 0.045),
-        nose_width=spread(0.215, 0.042),
-        nose_length=spread(0.66, 0.065),
-        nose_height=spread(0.34, 0.07),
-        bridge_width=spread(0.10, 0.022),
-        bridge_height=spread(0.13, 0.055),
-        nose_bend=spread(0.0, 0.05),
-        mouth_y=spread(0.92, 0.05),
-        mouth_width=spread(0.33, 0.045),
-        lip_upper=spread(0.065, 0.022),
-        lip_lower=spread(0.085, 0.025),
-        lip_bow=spread(0.018, 0.012),
-        mouth_corner=spread(0.0, 0.022),
-        cheekbone=spread(0.07, 0.045),
-        cheek_fullness=spread(0.0, 0.06),
-        chin_bump=spread(0.08, 0.04),
+        cheek_width=spread(0.94, 0.065),
+        jaw_width=spread(0.75, 0.1),
+        chin_width=spread(0.4, 0.11),
+        chin_y=spread(1.34, 0.1),
+        forehead_y=spread(-1.3, 0.09),
+        eye_x=spread(0.362, 0.034),
+        eye_width=spread(0.182, 0.021),
+        eye_height=spread(0.078, 0.019),
+        eye_tilt=spread(0.04, 0.11),
+        eye_depth=spread(0.1, 0.06),
+        brow_y=spread(-0.235, 0.04),
+        brow_arch=spread(0.05, 0.05),
+        brow_tilt=spread(0.02, 0.13),
+        brow_thickness=spread(0.048, 0.02),
+        brow_ridge=spread(0.07, 0.06),
+        nose_width=spread(0.19, 0.05),
+        nose_length=spread(0.575, 0.075),
+        nose_height=spread(0.36, 0.1),
+        bridge_width=spread(0.095, 0.028),
+        bridge_height=spread(0.14, 0.08),
+        nose_bend=spread(0.0, 0.075),
+        mouth_y=spread(0.835, 0.06),
+        mouth_width=spread(0.3, 0.055),
+        lip_upper=spread(0.068, 0.03),
+        lip_lower=spread(0.088, 0.034),
+        lip_bow=spread(0.018, 0.015),
+        mouth_corner=spread(0.0, 0.035),
+        cheekbone=spread(0.08, 0.07),
+        cheek_fullness=spread(0.0, 0.09),
+        chin_bump=spread(0.09, 0.055),
     )
 
 
@@ -193,6 +209,30 @@ IRIS_COLOURS = ((62, 40, 26), (88, 58, 34), (110, 92, 52), (92, 112, 88), (96, 1
 """Dark brown, brown, hazel, green, blue."""
 
 
+def _varied(
+    rng: np.random.Generator, colour: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """The colour, lighter or darker and slightly tinted."""
+    red, green, blue = np.clip(
+        np.array(colour) * rng.uniform(0.75, 1.25) * rng.normal(1, 0.04, 3), 6, 240
+    )
+    return float(red), float(green), float(blue)
+
+
+GLASSES_SHARE = 0.25
+"""Share of persons who wear glasses on every picture."""
+
+
+def _draw_glasses(rng: np.random.Generator) -> Glasses:
+    return Glasses(
+        width=rng.uniform(0.25, 0.33),
+        height=rng.uniform(0.16, 0.27),
+        thickness=rng.uniform(0.010, 0.028),
+        squareness=rng.uniform(2.0, 5.0),
+        colour=_varied(rng, (60, 52, 48)),
+    )
+
+
 def _draw_colours(rng: np.random.Generator) -> Colours:
     melanin = float(rng.uniform(0.0, 1.0))
     light_hair = rng.random() > 0.35 + melanin
@@ -204,17 +244,19 @@ def _draw_colours(rng: np.random.Generator) -> Colours:
     return Colours(
         melanin=melanin,
         redness=rng.uniform(0.0, 1.0),
-        iris=tuple(rng.normal(IRIS_COLOURS[iris], 6.0)),
+        iris=_varied(rng, IRIS_COLOURS[iris]),
         lip_red=rng.uniform(0.1, 0.9),
-        hair=tuple(rng.normal(HAIR_COLOURS[choice], 5.0).clip(8, 230)),
+        hair=_varied(rng, HAIR_COLOURS[choice]),
         hair_style=str(rng.choice(HAIR_STYLES)),
         hairline=rng.normal(0.0, 0.07),
         hair_volume=rng.uniform(0.03, 0.16),
-        brow_density=rng.uniform(0.35, 0.95),
+        brow_density=rng.uniform(0.25, 1.0),
         beard=rng.uniform(0.4, 0.95) if bearded else 0.0,
         moustache=rng.uniform(0.5, 0.95) if bearded or rng.random() < 0.1 else 0.0,
         stubble=rng.uniform(0.0, 0.35) if rng.random() < 0.5 else 0.0,
         age=rng.beta(1.3, 1.6),
         freckles=int(rng.integers(40, 160)) if melanin < 0.4 and rng.random() < 0.25 else 0,
         moles=int(rng.integers(0, 5)),
+        eye_shadow=0.55 * rng.beta(1.0, 1.5),
+        glasses=_draw_glasses(rng) if rng.random() < GLASSES_SHARE else None,
     )

@@ -27,8 +27,8 @@ from models.synthesis.face_traits import Capture, Traits, draw_capture, draw_tra
 
 Floats = NDArray[np.float32]
 
-FACE_UNITS_IN_PICTURE = 3.3
-"""Face units along the side of the picture: the head fills six tenths of its width, as on a
+FACE_UNITS_IN_PICTURE = 3.05
+"""Face units along the side of the picture: the head fills two thirds of its width, as on a
 passport photograph."""
 
 EYE_LINE = 0.46

@@ -206,7 +206,7 @@ def small_detector() -> tuple[bytes, Callable[[Array], Array]]:
         for w, b, (scale, shift, mean, variance) in zip(weights[:3], bias[:3], sides, strict=True):
             x = slide(x, w, b, 2)
             even = (x - mean[:, None, None]) / np.sqrt(variance + 1e-5)[:, None, None]
-            x = relu(np.float32(even * scale[:, None, None] + shift[:, None, None]))
+            x = relu((even * scale[:, None, None] + shift[:, None, None]).astype(np.float32))
         return slide(x, weights[3], bias[3], 1)
 
     return network(loss, text("input_rgb_image_pyramid") + means(), steps), oracle
