@@ -94,7 +94,7 @@ def test_crossing_and_application_in_one_state_are_one_person_if_own_data_are_se
             same_state=True,
             include_own=include_own,
         )
-        links = [Link(*numbers)] if found else []
+        links = [Link(numbers[0], numbers[1])] if found else []
         assert len(components(numbers, links)) == persons
     assert Policy().include_own
 
