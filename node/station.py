@@ -79,7 +79,7 @@ class Station:
         descriptor = CALLS[method]
         stub = self._channel.unary_unary(
             _path(descriptor),
-            request_serializer=Message.SerializeToString,
+            request_serializer=type(request).SerializeToString,
             response_deserializer=GetMessageClass(descriptor.output_type).FromString,
         )
         try:

@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import click
 
-from node.cli import demo, models, pki, serving, stations
+from node.cli.demo import demo
+from node.cli.models import COMMANDS as MODELS
+from node.cli.pki import COMMANDS as PKI
+from node.cli.serving import COMMANDS as SERVING
+from node.cli.stations import COMMANDS as STATIONS
 
 
 @click.group()
@@ -20,5 +24,5 @@ def main() -> None:
     """A national access point for biometric matching in the style of Eurodac."""
 
 
-for command in (*serving.COMMANDS, *pki.COMMANDS, *models.COMMANDS, *stations.COMMANDS, demo.demo):
+for command in (*SERVING, *PKI, *MODELS, *STATIONS, demo):
     main.add_command(command)

@@ -1,0 +1,127 @@
+"""Starts, drains and stops a node: door, courier, follower and sweeper around the open node.
+
+Ready means: the gallery equals the store, the kernels are warm, both threads to the centre run.
+Whether the centre itself can be reached is no part of it; captures are taken while it is down.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+
+from interfaces.doorway import Doorway, TlsFiles, open_doorway
+from interfaces.pb.eurodac.nap.v1 import nap_pb2
+from node import custody
+from node.assembly import Node, close
+from node.errors import NodeError, SettingsWrong
+from node.inbox import Follower
+from node.outbox import Courier
+from node.servicers import MAX_WATCHERS, Door
+
+DRAIN_SECONDS = 20.0
+"""Grace for calls under way when the node stops: the longest capture takes a few seconds."""
+
+SWEEP_SECONDS = 60.0
+"""How often the end of retention is looked for; it falls on midnight."""
+
+WATCH_SECONDS = 5.0
+"""How often the health of the node's own threads is looked at."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A node that serves; a context manager that stops it at its end."""
+
+    node: Node
+    doorway: Doorway
+    _door: Door
+    _courier: Courier
+    _follower: Follower
+    _keeper: threading.Thread
+    _stopping: threading.Event
+
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Refuse new calls, finish those under way, deliver nothing more, close the store."""
+        self._stopping.set()
+        self.doorway.ready(False)
+        self._door.close()
+        self.doorway.drain(DRAIN_SECONDS)
+        self._courier.stop()
+        self._follower.stop()
+        self._keeper.join()
+        close(self.node)
+
+
+def serve(node: Node) -> Serving:
+    """Open the door at the address of the settings; OSError when it cannot be had."""
+    settings = node.settings
+    if settings.tls is None and not settings.unsafe_plaintext:
+        raise SettingsWrong(
+            "tls: certificate, key and authorities are needed (eurodac-node pki init); "
+            "unsafe_plaintext = true opens the door without, for a trial on one machine"
+        )
+    tls = None
+    if settings.tls is not None:
+        tls = TlsFiles(settings.tls.certificate, settings.tls.key, settings.tls.authorities)
+    door = Door(node)
+    services = {
+        service: door.calls([method.name for method in service.methods])
+        for service in nap_pb2.DESCRIPTOR.services_by_name.values()
+    }
+    doorway = open_doorway(
+        services, settings.listen, tls=tls, workers=settings.limits.threads + MAX_WATCHERS
+    )
+    stopping = threading.Event()
+    courier, follower = Courier(node), Follower(node)
+    keeper = threading.Thread(
+        target=_keep, args=(node, doorway, (courier, follower), stopping), name="keeper"
+    )
+    doorway.start()
+    courier.start()
+    follower.start()
+    keeper.start()
+    doorway.ready(True)
+    return Serving(node, doorway, door, courier, follower, keeper, stopping)
+
+
+def _keep(
+    node: Node,
+    doorway: Doorway,
+    threads: tuple[Courier, Follower],
+    stopping: threading.Event,
+) -> None:
+    """Sweep what has reached its end, and say NOT_SERVING when a thread of ours has died."""
+    rounds_between_sweeps = round(SWEEP_SECONDS / WATCH_SECONDS)
+    rounds = 0
+    while not stopping.wait(WATCH_SECONDS):
+        if not all(thread.alive for thread in threads):
+            log.error("a thread to the centre has died; the node says that it is not healthy")
+            doorway.ready(False)
+        rounds += 1
+        if rounds % rounds_between_sweeps == 0:
+            _sweep(node)
+
+
+def _sweep(node: Node) -> None:
+    try:
+        erased = custody.sweep(node)
+    except NodeError as error:
+        log.warning("the sweep failed and is tried again: %s", type(error).__name__)
+        return
+    if erased:
+        log.info("retention ended for %d data sets", erased)
