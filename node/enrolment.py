@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from interfaces import wire
 from interfaces.eurodac import capture as capture_law
+from interfaces.eurodac import dataset as dataset_law
 from interfaces.eurodac import deadlines, reference
 from interfaces.eurodac.capture import MinorSafeguards
 from interfaces.eurodac.categories import RULES, digit
@@ -105,6 +106,10 @@ def _check_request(node: Node, enrolment: Enrolment) -> Iterator[Violation]:
     for name in ("reference_number", "transmitted_at"):
         if getattr(enrolment.data_set, name):
             yield broken("V01", name, "37(3)", rule="The access point fills this field in.")
+    for name in sorted(dataset_law.OWN_CALLS):
+        # Otherwise a station could raise a security flag alone, without a second official.
+        if getattr(enrolment.data_set, name):
+            yield broken("V08", name, "17(2)")
     taken_at = enrolment.data_set.biometrics_taken_at
     if taken_at is not None:
         yield from capture_law.check_applicable(
