@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from matcher.vocabulary import FingerPosition, Impression
-from models.synthesis.captures import Slap, capture_slap, card, slap
+from models.synthesis.captures import PLANS, Slap, capture_slap, card, slap
 from models.synthesis.impressions import GOOD
 from models.synthesis.persons import Person
 
@@ -38,6 +38,14 @@ def test_a_right_slap_shows_index_to_little_from_left_to_right(right: Slap) -> N
     assert shown == [P.RIGHT_INDEX, P.RIGHT_MIDDLE, P.RIGHT_RING, P.RIGHT_LITTLE]
     lefts = [finger.box[0] for finger in right.truth.fingers]
     assert lefts == sorted(lefts)
+
+
+def test_a_left_slap_mirrors_a_right_one() -> None:
+    left, right = PLANS[P.LEFT_FOUR].seats, PLANS[P.RIGHT_FOUR].seats
+    shown = [seat.position for seat in sorted(left, key=lambda seat: seat.x)]
+    assert shown == [P.LEFT_LITTLE, P.LEFT_RING, P.LEFT_MIDDLE, P.LEFT_INDEX]
+    for one, other in zip(left, reversed(right), strict=True):
+        assert (one.x + other.x, one.y, one.turn) == (1600, other.y, -other.turn)
 
 
 def test_boxes_lie_in_the_image_apart_from_each_other_and_hold_the_ink(right: Slap) -> None:

@@ -77,6 +77,12 @@ def test_another_session_gives_other_images_of_the_same_skin(person: Person) -> 
     assert np.corrcoef(first, second)[0, 1] > 0.6
 
 
+def test_fingers_of_one_session_are_put_down_each_in_its_own_way(person: Person) -> None:
+    one, other = capture_prints(person, capture_seed=1, positions=TWO)
+    assert one.truth.warp.place != other.truth.warp.place
+    assert one.truth.warp.angle != other.truth.warp.angle
+
+
 def test_rolled_prints_are_wider_than_flat_ones(person: Person) -> None:
     flat, rolled = (
         capture_fingers(person, capture_seed=1, positions=TWO[:1], impression=impression)[0]
