@@ -121,6 +121,9 @@ def check_applicable(
     >>> [one.code for one in check_applicable(Category.TEMP_PROTECTION, date(2028, 1, 1), Policy())]
     ['V06']
     """
+    if on < policy.eurodac_applies_from:
+        rule = f"The Regulation applies from {policy.eurodac_applies_from}."
+        return (broken("V06", "category", "63(2)", rule=rule),)
     if category is not Category.TEMP_PROTECTION:
         return ()
     found = []

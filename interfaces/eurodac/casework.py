@@ -151,6 +151,7 @@ def next_step(
         owed = OnMiss.STILL_OWED
         return Step(rule.name, rule.article, None, None, owed, "", found, addressee)
     start = registered if LIMITS[rule.limit].clock == "registration" else received_at
+    crisis = crisis and local_day(start, state) >= (policy or Policy()).crisis_applies_from
     limits = [due(rule.limit, start, state, crisis=crisis)]
     if detained_at is not None and rule.name in REQUESTS:
         clock = registered if is_applicant(probe) else received_at

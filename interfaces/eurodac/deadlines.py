@@ -7,17 +7,17 @@ against the first is never late against the second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 
-from interfaces.eurodac.categories import RULES, Category, Clock, Group, group
+from interfaces.eurodac.categories import RULES, Category, Clock, group
 from interfaces.eurodac.circumstances import (
     ORDINARY,
+    SECOND_CLOCKS,
     Circumstances,
     InfluxNotice,
+    SecondClocks,
     TechnicalIncident,
     check_circumstances,
     check_influx,
@@ -42,10 +42,12 @@ from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.retention import retention_end
 
 __all__ = [
+    "SECOND_CLOCKS",
     "Circumstances",
     "Deadline",
     "InfluxNotice",
     "OnMiss",
+    "SecondClocks",
     "TechnicalIncident",
     "add_months",
     "add_years",
@@ -106,35 +108,6 @@ SECOND_CLOCK = timedelta(hours=48)
 
 LONG_CUSTODY = timedelta(hours=72)
 """Custody longer than this moves the limit to the release, Art. 22(4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecondClocks:
-    """Articles of one column; retake_hours, health_hours: whether 48 hours are stated there.
-
-    technical: article of the extension, empty where there is none.
-    """
-
-    retake: str
-    retake_hours: bool
-    health: str
-    health_hours: bool
-    technical: str
-
-
-SECOND_CLOCKS: Mapping[Group, SecondClocks] = MappingProxyType(
-    {
-        Group.ART_15: SecondClocks("15(1)", True, "15(2)", True, "15(2)"),
-        Group.ART_18_1: SecondClocks("18(3)", False, "18(3)", False, ""),
-        Group.ART_18_2: SecondClocks("18(3)", False, "18(3)", False, ""),
-        Group.ART_20: SecondClocks("20(2)", False, "20(3)", True, ""),
-        Group.ART_22: SecondClocks("22(5)", True, "22(6)", True, "22(6)"),
-        Group.ART_23: SecondClocks("23(4)", True, "23(5)", True, "23(5)"),
-        Group.ART_24: SecondClocks("24(4)", True, "24(5)", True, "24(5)"),
-        Group.ART_26: SecondClocks("26(3)", True, "26(4)", True, "26(4)"),
-    }
-)
-"""Every column whose data are sent on a clock; searches of Arts 32 and 43 have none."""
 
 
 def transmission(

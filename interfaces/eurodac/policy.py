@@ -30,7 +30,7 @@ class Policy:
     of a Member State; not mentioned, Art. 2(1)(f).
     residence_mark_clearable: whether a residence mark may be taken back when the document ends;
     no article provides it.
-    data_subject_searches_all: scope of a search under Art. 43(6); not regulated.
+    etias_link_from: Art. 8(1).
     """
 
     eurodac_applies_from: date = date(2026, 6, 12)
@@ -46,4 +46,4 @@ class Policy:
     extensions_stack: bool = False
     associated_citizenship_erases: bool = True
     residence_mark_clearable: bool = False
-    data_subject_searches_all: bool = True
+    etias_link_from: date = date(2026, 6, 12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -11,6 +12,7 @@ from interfaces.eurodac.categories import Category, Group, group
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import Violation
+from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.terms import AdmissionOutcome
 
 
@@ -94,6 +96,17 @@ def _not_admitted(data_set: DataSet) -> bool:
     decision = data_set.admission_decision
     admission = group(data_set.category) is Group.ART_18_2
     return admission and (decision is None or decision.outcome is not AdmissionOutcome.GRANTED)
+
+
+def is_matched_by_etias(data_set: DataSet, on: date, policy: Policy) -> bool:
+    """Whether an automated ETIAS query of this day meets this data set, Arts 8(2) and 9.
+
+    Only persons recorded as having left or been removed under a return decision or removal order.
+
+    >>> is_matched_by_etias(DataSet(Category.SAR, "IT"), date(2027, 1, 1), Policy())
+    False
+    """
+    return on >= policy.etias_link_from and data_set.removed_on is not None
 
 
 INFORMATION = (

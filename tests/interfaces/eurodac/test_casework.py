@@ -102,6 +102,23 @@ def test_the_day_on_which_the_new_rules_apply_is_configured() -> None:
         assert step.name is expected
 
 
+def test_crisis_limits_wait_for_their_own_day() -> None:
+    """The crisis regulation may apply later than the rules that it derogates from."""
+    for starts, expected in (
+        (date(2026, 7, 2), date(2026, 7, 15)),
+        (date(2026, 7, 1), date(2026, 8, 3)),
+    ):
+        step = next_step(
+            Category.APPLICANT_REG,
+            DataSet(Category.APPLICANT_REG, "IT", responsible_state="DE"),
+            state="DK",
+            received_at=noon("2026-07-01"),
+            crisis=True,
+            policy=Policy(crisis_applies_from=starts),
+        )
+        assert step.due_at == end_of_day(expected, "DK")
+
+
 def test_an_entry_without_its_event_is_refused() -> None:
     with pytest.raises(RuleBroken, match="V04"):
         next_step(

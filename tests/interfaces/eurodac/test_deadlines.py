@@ -120,7 +120,12 @@ def test_an_extension_is_refused_without_its_record(complete: Complete) -> None:
     other = TechnicalIncident("i2", "x", datetime(2026, 6, 1, tzinfo=UTC))
     for record in (None, other):
         claimed = Circumstances(technical_incident_id="i1", technical_incident=record)
-        assert [one.code for one in check_circumstances(data_set, claimed)] == ["V16"]
+        found = check_circumstances(data_set, claimed)
+        assert [(one.code, one.article) for one in found] == [("V16", "15(2)")]
+    landed = check_circumstances(complete(Category.SAR), claimed)
+    assert [one.article for one in landed] == ["24(5)"]
+    resettled = check_circumstances(complete(Category.NATIONAL_RESETTLEMENT), claimed)
+    assert [one.code for one in resettled] == ["V16"]
     recorded = Circumstances(technical_incident_id="i2", technical_incident=other)
     assert check_circumstances(data_set, recorded) == ()
 

@@ -8,6 +8,7 @@ import pytest
 
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, DataSet
+from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.rights import (
     DISCLOSURES,
     Recipient,
@@ -15,6 +16,7 @@ from interfaces.eurodac.rights import (
     check_disclosure,
     check_return_transfer,
     information,
+    is_matched_by_etias,
 )
 
 
@@ -71,6 +73,22 @@ def test_failed_admissions_never_go_to_a_third_country(
     assert [one.code for one in found] == expected
     bare = DataSet(Category.ADMISSION_RECORD, "IT")
     assert check_return_transfer(bare, ReturnTransfer(True, True, True)) != ()
+
+
+@pytest.mark.parametrize(
+    ("on", "removed_on", "expected"),
+    [
+        (date(2026, 6, 12), date(2026, 6, 12), True),
+        (date(2026, 6, 11), date(2026, 6, 1), False),
+        (date(2027, 1, 1), None, False),
+    ],
+)
+def test_etias_meets_only_persons_who_left_under_a_decision(
+    on: date, removed_on: date | None, expected: bool
+) -> None:
+    """J13."""
+    data_set = DataSet(Category.ILLEGAL_STAY, "IT", removed_on=removed_on)
+    assert is_matched_by_etias(data_set, on, Policy()) is expected
 
 
 def test_the_flag_duty_is_told_to_those_who_may_be_flagged() -> None:
