@@ -98,7 +98,7 @@ def _summarise(findings: Findings, cast: Cast, out: Path, pictures: list[Path]) 
             seen = f"{found.reference_number} of {found.origin}, score {hit.score:.0f}{flag}{marks}"
             table.add_row(f"{number} hits", seen)
             table.add_row("next legal step", f"{hit.next_step} ({hit.next_step_article})")
-    table.add_row("strangers", f"{len(findings.negatives)} answered negative")
+    table.add_row("seen for the first time", f"{len(findings.negatives)} times negative")
     table.add_row(
         "refused for quality, then accepted", findings.refused_then_accepted or "NOT SEEN"
     )

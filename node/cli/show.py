@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC
 from typing import Any
@@ -14,7 +15,10 @@ from rich.table import Table
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 
-console = Console()
+WIDTH = 120
+"""Columns where the output is no terminal: logs and files are read on wide screens."""
+
+console = Console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def message(answer: Message) -> None:

@@ -137,11 +137,15 @@ def _photograph(path: Path) -> NDArray[np.uint8]:
     return formats.read_face(_bytes(path)).image
 
 
+FADED_CONTRAST, FADED_NOISE = 1 / 40, 20.0
+"""Share of the contrast that is left, and grey levels of noise over it: beyond all enhancement."""
+
+
 def _fade(sample: FingerSample) -> FingerSample:
-    """The print of a finger so dry that an eighth of its contrast is left, under sensor noise."""
+    """The print of a finger that hardly touched the glass."""
     rng = np.random.default_rng(int(sample.position))
-    noise = rng.normal(0.0, 14.0, sample.image.shape)
-    faded = 255.0 - (255.0 - sample.image) / 8.0 + noise
+    noise = rng.normal(0.0, FADED_NOISE, sample.image.shape)
+    faded = 230.0 - (255.0 - sample.image) * FADED_CONTRAST + noise
     return replace(sample, image=np.clip(faded, 0, 255).astype(np.uint8))
 
 

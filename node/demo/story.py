@@ -55,7 +55,7 @@ class Teller:
         italian = self._disembarkation()
         self._scene("Italy: a ten-print card arrives as one ANSI/NIST-ITL transaction, in pieces")
         card = self._card()
-        self._scene("Denmark: the same person applies; the first prints are too dry")
+        self._scene("Denmark: the same person applies; the first prints are no good")
         danish = self._application()
         self._hit(danish, italian)
         self._scene("Denmark: the person of the card applies, four fingers and two thumbs at once")
@@ -123,14 +123,15 @@ class Teller:
         receipt = station.call("Enrol", request).receipt
         number = self._receipt(receipt)
         if receipt.outcome != nap_pb2.ENROLMENT_OUTCOME_RECAPTURE_WANTED:
-            raise AssertionError("the poor capture was not refused")
+            self._say("[red]the poor capture was not refused[/red]")
+            return number
         again = nap_pb2.RecaptureRequest(
             request_id=_id(),
             reference_number=number,
             capture=second,
             biometrics_taken_at=_at(hours_ago=0),
         )
-        self._say("the fingers are moistened and taken again under the same reference number")
+        self._say("the fingers are taken again, under the same reference number")
         receipt = station.call("Recapture", again).receipt
         self._receipt(receipt)
         if receipt.outcome == nap_pb2.ENROLMENT_OUTCOME_ACCEPTED:
@@ -145,7 +146,7 @@ class Teller:
 
     def _hit(self, number: str, expected: str) -> None:
         case = self._answered(self._at(DENMARK, Role.ASYLUM_DESK), number)
-        self.findings.hits[number] = list(case.hits)
+        self.findings.hits[number] = []
         if expected not in {hit.data_set.reference_number for hit in case.hits}:
             self._say(f"[red]no hit for {number}, although {expected} is stored[/red]")
             return
@@ -155,6 +156,7 @@ class Teller:
                 request_id=_id(), hit_id=hit.hit_id, decision=nap_pb2.HIT_DECISION_CONFIRMED
             )
             confirmed = expert.call("DecideHit", decision).hit
+            self.findings.hits[number].append(confirmed)
             self._say("the fingerprint expert confirms the hit; the next legal step follows")
             show.hit(confirmed)
 
