@@ -51,7 +51,11 @@ MAX_FACE_DIMENSIONS = 1024
 MAX_NORM_ERROR = 1e-3
 """How far the length of a face vector may be from 1: float32 rounding stays below 1e-6."""
 
+MAX_ENCODED_BYTES = 64 * 1024
+"""Longest stored form that is looked at: all limits together make 46 kB."""
+
 MAX_QUALITY = 100
+"""Best quality score, of a template as of a minutia."""
 
 MAGIC = b"EUT\x01"
 HEAD = struct.Struct("<4sIBBBB")
@@ -82,6 +86,8 @@ def decode(encoded: bytes) -> Reference:
     Trusts nothing: lengths, counts, ranges, order and spare bytes are all checked, so that what
     is accepted is exactly what encode() would write again.
     """
+    if len(encoded) > MAX_ENCODED_BYTES:
+        raise Malformed(f"a stored reference is longer than {MAX_ENCODED_BYTES} bytes")
     reader = _Reader(encoded)
     magic, length, models, fingers, faces, zero = reader.unpack(HEAD)
     if magic != MAGIC:
@@ -141,8 +147,6 @@ def _read_models(reader: _Reader, count: int) -> list[str]:
 
 def _read_finger(reader: _Reader, models: list[str]) -> FingerTemplate:
     position, impression, quality, model, width, height, count = reader.unpack(FINGER)
-    if count > MAX_MINUTIAE:
-        raise Malformed(f"more than {MAX_MINUTIAE} minutiae in one finger")
     if position > max(FingerPosition) or impression > max(Impression):
         raise Malformed("unknown code of a finger position or impression")
     minutiae = np.frombuffer(reader.take(count * MINUTIA.itemsize), MINUTIA)
@@ -159,8 +163,6 @@ def _read_finger(reader: _Reader, models: list[str]) -> FingerTemplate:
 
 def _read_face(reader: _Reader, models: list[str]) -> FaceTemplate:
     quality, model, dimensions = reader.unpack(FACE)
-    if dimensions > MAX_FACE_DIMENSIONS:
-        raise Malformed(f"more than {MAX_FACE_DIMENSIONS} numbers in a face vector")
     vector = np.frombuffer(reader.take(4 * dimensions), "<f4").astype(np.float32, copy=False)
     return FaceTemplate(vector=vector, quality=quality, model=_name_model(models, model))
 

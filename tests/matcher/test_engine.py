@@ -165,5 +165,11 @@ def test_photographs_are_embedded_and_the_best_kept(with_nets: Engine) -> None:
     assert [quality.score > 0 for quality in extraction.qualities] == [False, True]
     assert face is not None
     assert face.model in with_nets.models
+    dark = FaceSample((photograph.image * 0.25).astype(np.uint8))
+    for photographs in ([photograph, dark], [dark, photograph]):
+        both = with_nets.extract(photographs)
+        assert both.reference.face is not None
+        qualities = [quality.score for quality in both.qualities]
+        assert both.reference.face.quality == max(qualities) > min(qualities)
     same = with_nets.extract([photograph]).reference
     assert with_nets.compare(extraction.reference, same).face is not None

@@ -43,6 +43,7 @@ def test_fingers_with_hardly_any_minutiae_take_no_part() -> None:
     bare = replace(thumb, minutiae=thumb.minutiae[:3])
     assert not is_comparable(bare)
     assert line_up(Reference((bare,))).fingers == ()
+    assert meetings(Reference((replace(bare, position=UNKNOWN),))) == []
     # A bare thumb is not compared, so that an unknown finger may still turn out to be the thumb.
     assert len(meetings(Reference((bare, replace(thumb, position=UNKNOWN))))) == 10
 

@@ -143,8 +143,7 @@ def test_an_honest_length_over_a_cut_body_is_malformed() -> None:
 
 
 GOOD = draw_finger(np.random.default_rng(1), FingerPosition.RIGHT_INDEX, 20)
-FACE = draw_reference(6).face
-assert FACE is not None
+FACE = FaceTemplate(np.full(16, 0.25, np.float32), 60, "face")
 
 
 def minutiae_with(**values: int) -> np.ndarray:
@@ -199,6 +198,63 @@ def test_every_byte_of_the_head_is_checked(at: int, value: int) -> None:
     encoded[at] = value
     with pytest.raises(Malformed):
         templates.decode(bytes(encoded))
+
+
+def relabel(encoded: bytes, **counts: int) -> bytes:
+    """The bytes with an honest length, and other counts where given."""
+    head = list(templates.HEAD.unpack_from(encoded))
+    head[1] = len(encoded)
+    for name, count in counts.items():
+        head[("models", "fingers", "faces").index(name) + 2] = count
+    return templates.HEAD.pack(*head) + encoded[templates.HEAD.size :]
+
+
+def test_only_one_form_of_a_reference_is_accepted() -> None:
+    """Spare models, another order and bytes behind the last template have no place in it."""
+    fingers = [
+        replace(GOOD, position=FingerPosition(code), minutiae=GOOD.minutiae[:2]) for code in (2, 3)
+    ]
+    encoded = templates.encode(Reference(tuple(fingers)))
+    head, models = templates.HEAD.size, 1 + len(GOOD.model)
+    start = head + models
+    middle = (len(encoded) + start) // 2
+    turned = encoded[:start] + encoded[middle:] + encoded[start:middle]
+    spare = encoded[:start] + bytes([1]) + b"z" + encoded[start:]
+    twice = encoded[:start] + encoded[head:start] + encoded[start:]
+    assert templates.decode(relabel(encoded))
+    for bad in (
+        turned,
+        relabel(spare, models=2),
+        relabel(twice, models=2),
+        relabel(encoded + b"\0"),
+        relabel(encoded, fingers=1),
+        relabel(encoded[: middle - len(encoded)], fingers=2),
+    ):
+        with pytest.raises(Malformed):
+            templates.decode(bad)
+
+
+def test_a_finger_or_face_that_claims_too_much_is_malformed() -> None:
+    bare = templates.encode(Reference((replace(GOOD, minutiae=GOOD.minutiae[:0]),)))
+    many = bare[:-2] + (251).to_bytes(2, "little") + bytes(251 * 8)
+    with pytest.raises(Malformed):
+        templates.decode(relabel(many))
+    short = templates.encode(Reference((), replace(FACE, vector=np.ones(1, np.float32))))
+    wide = np.full(1025, 1025**-0.5, np.float32).tobytes()
+    with pytest.raises(Malformed):
+        templates.decode(relabel(short[:-6] + (1025).to_bytes(2, "little") + wide))
+
+
+def test_the_largest_reference_fits_and_nothing_longer_is_looked_at() -> None:
+    full = replace(GOOD, minutiae=np.zeros(templates.MAX_MINUTIAE, MINUTIA), model="m" * 64)
+    unknown = [replace(full, position=FingerPosition.UNKNOWN)] * 10
+    known = [replace(full, position=FingerPosition(code)) for code in range(1, 11)]
+    face = FaceTemplate(np.full(1024, 1 / 32, np.float32), 50, "n" * 64)
+    encoded = templates.encode(Reference((*unknown, *known), face))
+    assert the_same(templates.decode(encoded), Reference((*unknown, *known), face))
+    assert len(encoded) <= templates.MAX_ENCODED_BYTES
+    with pytest.raises(Malformed, match="longer"):
+        templates.decode(bytes(templates.MAX_ENCODED_BYTES + 1))
 
 
 def test_errors_do_not_carry_the_content() -> None:
