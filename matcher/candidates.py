@@ -112,7 +112,7 @@ def is_in_order(first: Side, second: Side) -> bool:
     for row in range(len(first.places)):
         for column in range(PLACE_COLUMNS):
             if first.places[row, column] != second.places[row, column]:
-                return first.places[row, column] < second.places[row, column]
+                return bool(first.places[row, column] < second.places[row, column])
     return True
 
 
@@ -186,7 +186,7 @@ def rank_cells(fit: NDArray[np.float32], floor: np.float32, most: int, scratch: 
                 bucket = LEVELS - step - 1
                 scratch.ranked[starts[bucket]] = i * MAX_MINUTIAE + j
                 starts[bucket] += 1
-    return total
+    return int(total)
 
 
 @njit(nogil=True)

@@ -7,8 +7,10 @@ differ from its own. Idea: Cappelli, Ferrara, Maltoni, "Minutia Cylinder-Code" (
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, pi, sqrt
+from typing import cast
 
 import numpy as np
 from numba import njit, types
@@ -66,8 +68,8 @@ class Described:
     """One finger made ready for the kernels; the order of its minutiae is by direction.
 
     places: float32 (n, PLACE_COLUMNS): x, y in pixels at 500 dpi, y growing upwards, cosine
-    and sine of the direction, weight 0-1. words: uint64 (n, WORDS). outline: float32 (OUTLINE_SIDES,),
-    largest projection of the minutiae on each direction. order: int64 (n,), index of each
+    and sine of the direction, weight 0-1. words: uint64 (n, WORDS). outline: (OUTLINE_SIDES,),
+    float32, largest projection of the minutiae on each direction. order: int64 (n,), index of each
     minutia in the template that was described.
     """
 
@@ -137,14 +139,18 @@ def _outline(places: NDArray[np.float32]) -> NDArray[np.float32]:
     return extent
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def count_bits(_typing, word):  # type: ignore[no-untyped-def]
-    """Number of ones in a word, as the processor's own instruction."""
+@intrinsic
+def _count_bits(_typing, _word):  # type: ignore[no-untyped-def]
+    """Compile to the processor's own instruction."""
 
     def emit(_context, builder, _signature, arguments):  # type: ignore[no-untyped-def]
         return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), emit
+
+
+count_bits = cast(Callable[[np.uint64], int], _count_bits)
+"""Number of ones in a word; for compiled functions only."""
 
 
 @njit(nogil=True, cache=True)
