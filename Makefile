@@ -37,7 +37,8 @@ check: .venv/.ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m interfaces.proto.generate --check
+	PATH="$(BIN):$$PATH" $(BIN)/python -m interfaces.proto.generate --check
+	$(BIN)/python -m interfaces.proto.document --check
 	$(BIN)/mypy
 
 format: .venv/.ready
@@ -45,7 +46,10 @@ format: .venv/.ready
 	$(BIN)/ruff format
 
 proto: .venv/.ready
-	$(BIN)/python -m interfaces.proto.generate
+	PATH="$(BIN):$$PATH" $(BIN)/python -m interfaces.proto.generate
+
+docs: .venv/.ready
+	$(BIN)/python -m interfaces.proto.document
 
 bench: setup
 	$(BIN)/python -m benchmarks.accuracy

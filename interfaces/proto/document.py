@@ -22,6 +22,8 @@ from google.protobuf.descriptor_pb2 import (
 )
 from grpc_tools import protoc
 
+from interfaces.eurodac.codes import CODES
+
 PROTO = Path(__file__).resolve().parent
 ICD = PROTO.parent / "ICD.md"
 MARKER = "<!-- generated from the protocol files by `make docs`: do not edit below -->\n"
@@ -36,8 +38,17 @@ _MESSAGE_FIELDS, _MESSAGE_NESTED, _MESSAGE_ENUMS = 2, 3, 4
 
 
 def reference() -> str:
-    """The reference of every service, message and enumeration as Markdown."""
-    return "\n".join(line for file in _described() for line in _file(file))
+    """The refusal codes, and every service, message and enumeration, as Markdown."""
+    lines = [*_codes(), *(line for file in _described() for line in _file(file))]
+    return "\n".join(lines)
+
+
+def _codes() -> Iterator[str]:
+    yield "## Codes of the law and of samples\n"
+    yield "| code | name | rule | remedy |\n|---|---|---|---|"
+    for code, row in sorted(CODES.items()):
+        yield f"| `{code}` | {row.name} | {row.rule} | {row.remedy} |"
+    yield ""
 
 
 def _described() -> list[FileDescriptorProto]:
