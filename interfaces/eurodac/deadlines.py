@@ -7,9 +7,11 @@ against the first is never late against the second.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from interfaces.eurodac.categories import RULES, Category, Clock, group
 from interfaces.eurodac.circumstances import (
@@ -23,7 +25,7 @@ from interfaces.eurodac.circumstances import (
     check_influx,
 )
 from interfaces.eurodac.codes import broken
-from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.dataset import AdmissionDecision, DataSet, Event
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.periods import (
     Unit,
@@ -152,29 +154,43 @@ def _ordinary(data_set: DataSet) -> Deadline:
     return Deadline("TRANSMIT", start, due, outer, rule.article)
 
 
+STARTED_BY: Mapping[Clock, str] = MappingProxyType(
+    {
+        Clock.REGISTRATION: "event",
+        Clock.APPREHENSION: "event",
+        Clock.FINDING: "event",
+        Clock.DISEMBARKATION: "event",
+        Clock.ARRIVAL: "event",
+        Clock.TAKING: "biometrics_taken_at",
+        Clock.DECISION: "admission_decision",
+        Clock.NONE: "biometrics_taken_at",
+    }
+)
+"""Complete: the attribute of DataSet that tells when each clock started."""
+
+
 def _start(data_set: DataSet) -> datetime:
-    clock = RULES[data_set.category].clock
-    if clock is Clock.DECISION:
-        if data_set.admission_decision is not None:
-            return start_of_day(data_set.admission_decision.decided_on, data_set.origin)
-        raise RuleBroken(broken("V04", "admission_decision", RULES[data_set.category].article))
-    if clock in (Clock.TAKING, Clock.NONE) or not RULES[data_set.category].stored:
-        if data_set.biometrics_taken_at is not None:
-            return utc(data_set.biometrics_taken_at)
-        raise RuleBroken(broken("V04", "biometrics_taken_at", RULES[data_set.category].article))
-    if data_set.event is None:
-        raise RuleBroken(broken("V04", "event", RULES[data_set.category].article))
-    return _event_start(data_set)
+    rule = RULES[data_set.category]
+    # A search carries no event: the taking is the first that is known of it.
+    name = STARTED_BY[rule.clock] if rule.stored else "biometrics_taken_at"
+    match getattr(data_set, name):
+        case AdmissionDecision(decided_on=day):
+            return start_of_day(day, data_set.origin)
+        case Event() as event:
+            return _event_start(data_set, event)
+        case datetime() as taken_at:
+            return utc(taken_at)
+        case _:
+            raise RuleBroken(broken("V04", name, rule.article))
 
 
-def _event_start(data_set: DataSet) -> datetime:
+def _event_start(data_set: DataSet, event: Event) -> datetime:
     arrived = data_set.arrival_after_take_charge_on or data_set.arrival_after_relocation_on
     if arrived is not None:
         return start_of_day(arrived, data_set.origin)
-    assert data_set.event is not None
-    if data_set.event.date_only:
-        return start_of_day(local_day(data_set.event.occurred_at, data_set.origin), data_set.origin)
-    return utc(data_set.event.occurred_at)
+    if event.date_only:
+        return start_of_day(local_day(event.occurred_at, data_set.origin), data_set.origin)
+    return utc(event.occurred_at)
 
 
 def _after_health(

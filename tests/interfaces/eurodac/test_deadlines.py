@@ -11,6 +11,7 @@ from interfaces.eurodac.categories import RULES, Category, Clock, Group
 from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, DataSet, Event
 from interfaces.eurodac.deadlines import (
     SECOND_CLOCKS,
+    STARTED_BY,
     Circumstances,
     InfluxNotice,
     TechnicalIncident,
@@ -169,6 +170,7 @@ def test_a_clock_without_its_event_is_refused(category: Category) -> None:
 
 
 def test_every_column_with_a_clock_has_its_second_clocks() -> None:
+    assert STARTED_BY.keys() == set(Clock)
     timed = {rule.group for rule in RULES.values() if rule.clock is not Clock.NONE}
     assert SECOND_CLOCKS.keys() == timed == set(Group) - {Group.POLICE, Group.RIGHTS}
 
