@@ -7,7 +7,7 @@ picture, y downwards; a mean face is nearly two units wide at the cheekbones and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -154,11 +154,18 @@ def draw_capture(person_seed: int, capture_seed: int) -> Capture:
     )
 
 
+SHORTEST_LIP = 0.07
+"""From the base of the nose to the red of the upper lip, at least."""
+
+SHORTEST_CHIN = 0.22
+"""From the lower lip to the end of the chin, at least."""
+
+
 def _draw_shape(rng: np.random.Generator) -> Shape:
     def spread(mean: float, deviation: float) -> float:
         return mean + deviation * float(np.clip(rng.normal(), -1.8, 1.8))
 
-    return Shape(
+    drawn = Shape(
         cheek_width=spread(0.94, 0.065),
         jaw_width=spread(0.75, 0.1),
         chin_width=spread(0.4, 0.11),
@@ -190,6 +197,9 @@ def _draw_shape(rng: np.random.Generator) -> Shape:
         cheek_fullness=spread(0.0, 0.09),
         chin_bump=spread(0.09, 0.055),
     )
+    mouth = max(drawn.mouth_y, drawn.nose_length + drawn.lip_upper + SHORTEST_LIP)
+    chin = max(drawn.chin_y, mouth + drawn.lip_lower + SHORTEST_CHIN)
+    return replace(drawn, mouth_y=mouth, chin_y=chin)
 
 
 HAIR_COLOURS = (

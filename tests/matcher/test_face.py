@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks import results
 from matcher import face as face_module
 from matcher.errors import Malformed, ModelMismatch, ModelUnavailable
 from matcher.face import CALIBRATION, PREPARED, FaceEngine, compare, face_score
@@ -176,6 +177,14 @@ def test_scores_follow_the_calibration_and_rise_with_the_cosine() -> None:
     assert scores == sorted(scores)
     assert scores[0] == 0
     assert face_score(0.95) < face_score(0.97) < face_score(1.0) < 66
+
+
+def test_the_calibration_is_the_one_that_was_measured() -> None:
+    measured = {one.measure: one.value for one in results.read("faces")}
+    for cosine, score in CALIBRATION:
+        assert cosine == pytest.approx(
+            measured[f"cosine at FMR {10 ** (-score / 10):.0e}"], abs=2e-3
+        )
 
 
 @pytest.mark.real
