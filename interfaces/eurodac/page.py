@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
+from interfaces.eurodac.caseclock import EFFECTS, WHILE_DETAINED
 from interfaces.eurodac.casework import STEPS
 from interfaces.eurodac.categories import RULES, STORED, Category, Group
 from interfaces.eurodac.codes import CODES
@@ -48,6 +49,7 @@ def page() -> str:
         ("Notices to other States", _notices()),
         ("From a hit to the next step", _steps()),
         ("Limits of the case clock", _limits()),
+        ("What starts and ends the limits of a case", _effects()),
         ("Windows", _windows()),
         ("Link colours between systems", _links()),
         ("Refusal codes", _codes()),
@@ -212,6 +214,20 @@ def _limits() -> str:
             "next working day" if limit.calendar is Calendar.ROLLS else "both readings kept",
         )
         for key, limit in LIMITS.items()
+    )
+    return _table(head, rows)
+
+
+def _effects() -> str:
+    head = "what happens", "starts", "ends", "starts besides in detention"
+    rows = (
+        (
+            happening,
+            ", ".join(effect.starts),
+            ", ".join(effect.ends),
+            ", ".join(WHILE_DETAINED.get(happening, ())),
+        )
+        for happening, effect in EFFECTS.items()
     )
     return _table(head, rows)
 

@@ -42,7 +42,7 @@ class Period:
     unit: Unit
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.unit}"
+        return f"{self.amount} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
 
 
 def hours(amount: int) -> Period:

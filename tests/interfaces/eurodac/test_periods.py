@@ -129,6 +129,7 @@ def test_a_period_reads_as_the_article_states_it() -> None:
     ]
     for make, unit in made:
         assert str(make(3)) == f"3 {unit.value}"
+        assert str(make(1)) == f"1 {unit.value[:-1]}"
     assert {unit for _, unit in made} == set(Unit)
 
 
