@@ -152,11 +152,13 @@ def _deed(actor: Actor, act: Act, number: str) -> Deed:
 
 
 def _check_content(node: Node, dossier: Dossier, change: Change) -> Iterator[Violation]:
-    """What the data set may not be after the change; a child under six is erased, not corrected."""
+    """What the new values may not be; a child under six is erased, not corrected."""
     changed = replace(dossier.content, **change.changes)
-    yield from dataset_law.check_transmission(
+    for violation in dataset_law.check_transmission(
         changed, fingerprints=True, face=True, policy=node.settings.policy
-    )
+    ):
+        if violation.field in change.changes:
+            yield violation
     if "date_of_birth" in change.changes and changed.biometrics_taken_at is not None:
         safeguards = circumstances.decode(dossier.circumstances).safeguards
         proof = AgeProof.NONE if safeguards is None else safeguards.age_proof
@@ -174,5 +176,4 @@ def _send_again(node: Node, transaction: Transaction, dossier: Dossier, changed:
     # The task of the first transmission is still open, with the limit that still runs.
     waiting = tasks.find_open(transaction, number)
     task_id = next((task.task_id for task in waiting if task.kind is TaskKind.TRANSMIT), "")
-    request = dispatch.transmission(node, changed, capture, lane)
-    dispatch.post(node, transaction, request, lane=lane, task_id=task_id)
+    dispatch.transmit(node, transaction, changed, capture, lane=lane, task_id=task_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from interfaces import wire
@@ -46,16 +47,37 @@ def post(
     parcels.add(transaction, parcel)
 
 
-def transmission(
-    node: Node, data_set: DataSet, capture: terms_pb2.Capture, lane: Lane
-) -> central_pb2.TransmitDataSetRequest:
-    """The first transmission of a data set; the centre itself notes when it came (Art. 37(2))."""
-    return central_pb2.TransmitDataSetRequest(
-        data_set=wire.dataset_to(data_set),
+def transmit(
+    node: Node,
+    transaction: Transaction,
+    data_set: DataSet,
+    capture: terms_pb2.Capture,
+    *,
+    lane: Lane,
+    task_id: str,
+) -> None:
+    """Queue the first transmission of a data set; the centre notes when it came (Art. 37(2)).
+
+    A flag or mark that was set while better biometrics were awaited follows by its own call.
+    """
+    bare = replace(data_set, security_flag=False, marks=())
+    request = central_pb2.TransmitDataSetRequest(
+        data_set=wire.dataset_to(bare),
         capture=capture,
         lane=LANES[lane],
         include_own=node.settings.policy.include_own,
     )
+    post(node, transaction, request, lane=lane, task_id=task_id)
+    number = data_set.reference_number
+    if data_set.security_flag:
+        post(node, transaction, central_pb2.SetSecurityFlagRequest(reference_number=number))
+    for mark in data_set.marks:
+        marking = central_pb2.SetMarkRequest(
+            reference_number=number,
+            type=wire.mark_type_to(mark.type),
+            follow_up=mark.follow_up,
+        )
+        post(node, transaction, marking)
 
 
 def resending(

@@ -151,8 +151,14 @@ def _write(node: Node, transaction: Transaction, plan: Plan) -> Written:
     added: tuple[int, ...] = ()
     if accepted:
         added = (intake.keep_biometrics(transaction, plan),)
-        request = dispatch.transmission(node, plan.data_set, plan.message, plan.kept.lane)
-        dispatch.post(node, transaction, request, lane=plan.kept.lane, task_id=opened[0].task_id)
+        dispatch.transmit(
+            node,
+            transaction,
+            plan.data_set,
+            plan.message,
+            lane=plan.kept.lane,
+            task_id=opened[0].task_id,
+        )
     receipt = intake.write_receipt(node, plan, opened)
     return Written(
         answer=receipts.encode(receipt),

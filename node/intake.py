@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from interfaces.eurodac import ages, deadlines
@@ -81,8 +81,10 @@ def check_capture(node: Node, data_set: DataSet, capture: Capture) -> Iterator[V
 def check_fields(node: Node, data_set: DataSet, capture: Capture) -> Iterator[Violation]:
     """What forbids sending these fields; the number is missing until all else is right."""
     yield from captures.check_photographs(capture)
+    # Flag and marks never travel with a transmission; dispatch sends them after it.
+    bare = replace(data_set, security_flag=False, marks=())
     for violation in dataset_law.check_transmission(
-        data_set,
+        bare,
         fingerprints=bool(capture.fingers),
         face=bool(capture.faces),
         missing_declared=bool(capture.missing),

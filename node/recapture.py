@@ -109,24 +109,27 @@ def _write(node: Node, transaction: Transaction, plan: Plan) -> Written:
         still_open = tasks.find_open(transaction, number)
         receipt = intake.write_receipt(node, plan, still_open)
         return Written(receipts.encode(receipt), number, detail=plan.outcome)
-    request = _name_request(node, plan, known=dispatch.is_known(transaction, dossier))
+    known = dispatch.is_known(transaction, dossier)
     dossiers.put_content(transaction, plan.data_set)
     dossiers.put_circumstances(transaction, number, circumstances.encode(plan.kept))
     dossiers.change(transaction, number, delivery=Delivery.QUEUED, finding=None, refusal="")
     removed = biometrics.drop_reference(transaction, number)
     added = intake.keep_biometrics(transaction, plan)
     opened = _renew_tasks(node, transaction, plan)
-    dispatch.post(node, transaction, request, lane=plan.kept.lane, task_id=opened[0].task_id)
+    _send(node, transaction, plan, known=known, task_id=opened[0].task_id)
     receipt = intake.write_receipt(node, plan, opened)
     return Written(
         receipts.encode(receipt), number, detail=plan.outcome, added=(added,), removed=removed
     )
 
 
-def _name_request(node: Node, plan: Plan, *, known: bool) -> Message:
+def _send(node: Node, transaction: Transaction, plan: Plan, *, known: bool, task_id: str) -> None:
+    data_set, capture, lane = plan.data_set, plan.message, plan.kept.lane
     if known:
-        return dispatch.resending(plan.data_set, plan.message, plan.kept.lane)
-    return dispatch.transmission(node, plan.data_set, plan.message, plan.kept.lane)
+        request = dispatch.resending(data_set, capture, lane)
+        dispatch.post(node, transaction, request, lane=lane, task_id=task_id)
+    else:
+        dispatch.transmit(node, transaction, data_set, capture, lane=lane, task_id=task_id)
 
 
 def _renew_tasks(node: Node, transaction: Transaction, plan: Plan) -> tuple[Task, ...]:

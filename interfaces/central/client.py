@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from interfaces.central.errors import CentralRefused, CentralUnavailable
@@ -80,21 +81,27 @@ class CentralClient:
         self._metadata = ((PLAINTEXT_STATE, state),) if credentials is None else ()
         self._channel = _open_channel(address, credentials)
         self._stub = central_pb2_grpc.CentralSystemServiceStub(self._channel)
+        # The published stubs of the types do not know the calls of this class.
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
 
     def connect(self) -> None:
-        """Return once the line stands; CentralUnavailable when it does not in time.
+        """Return once the line stands and the centre takes calls; CentralUnavailable otherwise.
 
-        Whoever marks what has left asks this first: as long as it raises, nothing has.
+        Whoever marks what has left asks this first: as long as it raises, nothing has. It asks
+        the standard health service, because a real call is the only proof of a line.
         """
-        ready = grpc.channel_ready_future(self._channel)
+        request = health_pb2.HealthCheckRequest()
         try:
-            ready.result(timeout=self._timeout)
-        except grpc.FutureTimeoutError:
-            raise CentralUnavailable("no connection to the central system") from None
+            answer = self._health.Check(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            # Any answer at all came over a line that stands.
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                raise CentralUnavailable("no connection to the central system") from error
+            return
         except ValueError as error:
             raise CentralUnavailable("the line to the central system is closed") from error
-        finally:
-            ready.cancel()
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise CentralUnavailable("the central system takes no calls now")
 
     def send(self, method: str, request: Message) -> Message:
         """Call a method of the service by its name and return its response."""

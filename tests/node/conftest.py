@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from interfaces.central.centre import Centre
+from interfaces.central.script import Fault, Script
 from interfaces.central.server import Serving, open_centre, serve
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
@@ -92,14 +93,22 @@ def node(open_at: Callable[..., Node], tmp_path: Path) -> Node:
 
 
 @pytest.fixture
-def centre(tmp_path: Path, engine: Engine, clock: Clock) -> Iterator[tuple[Centre, str]]:
-    """The stand-in, serving: itself and its address."""
-    folder = tmp_path / "centre"
-    folder.mkdir()
-    opened = open_centre(folder, engine, now=clock)
-    serving: Serving = serve(opened, "127.0.0.1:0", tls=None)
-    yield opened, f"127.0.0.1:{serving.doorway.port}"
-    serving.stop(grace_seconds=0.2)
+def serve_centre(
+    tmp_path: Path, engine: Engine, clock: Clock
+) -> Iterator[Callable[..., tuple[Centre, str]]]:
+    """serve_centre(*faults): the stand-in, serving, as itself and its address."""
+    servings: list[Serving] = []
+
+    def serve_(*faults: Fault) -> tuple[Centre, str]:
+        folder = tmp_path / "centre"
+        folder.mkdir(exist_ok=True)
+        opened = open_centre(folder, engine, now=clock, script=Script(faults))
+        servings.append(serve(opened, "127.0.0.1:0", tls=None))
+        return opened, f"127.0.0.1:{servings[-1].doorway.port}"
+
+    yield serve_
+    for serving in servings:
+        serving.stop(grace_seconds=0.2)
 
 
 def _actor(role: Role, user: str) -> Actor:

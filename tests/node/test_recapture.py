@@ -9,13 +9,15 @@ from datetime import timedelta
 import pytest
 
 from interfaces.eurodac.errors import RuleBroken
+from interfaces.eurodac.terms import MarkType
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
-from node import casework, enrolment, recapture
+from node import casework, enrolment, marks, recapture
 from node.access import Actor
 from node.assembly import Node
 from node.enrolment import Enrolment
 from node.errors import NotFound, OutOfTurn
+from node.marks import MarkChange
 from node.recapture import Recapture
 from node.store import biometrics, dossiers, parcels, tasks
 from node.vocabulary import Delivery, EnrolmentOutcome, TaskKind
@@ -122,3 +124,16 @@ def test_a_minor_is_safeguarded_at_the_retake_too(
         dossiers.put_content(transaction, replace(content, date_of_birth="2015-01-01"))
     with pytest.raises(RuleBroken, match="V11"):
         recapture.recapture(node, station, wanted_of(node, waiting, capture_of(1)))
+
+
+def test_a_mark_set_while_waiting_follows_the_transmission(
+    *, node: Node, station: Actor, desk: Actor, waiting: str, capture_of: CaptureOf
+) -> None:
+    marks.set_mark(node, desk, MarkChange("m1", waiting, MarkType.PROTECTION))
+    assert methods_waiting(node, waiting) == []
+    recapture.recapture(node, station, wanted_of(node, waiting, capture_of(1)))
+    assert methods_waiting(node, waiting) == ["TransmitDataSet", "SetMark"]
+    with node.store.read() as transaction:
+        first = parcels.find_waiting(transaction, waiting)[0]
+    request = central_pb2.TransmitDataSetRequest.FromString(first.content)
+    assert list(request.data_set.marks) == []
