@@ -34,7 +34,7 @@ POOL_PERSONS = 200
 """Persons whose fingers make up a large gallery: 200 differ enough in what comparing them costs."""
 
 FACE_DIMENSIONS = 128
-FACE_MATE_COSINE = 0.95
+FACE_MATE_COSINE = 0.97
 FINGER_MODEL = "random-minutiae-1"
 FACE_MODEL = "random-face-1"
 
