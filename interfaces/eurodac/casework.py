@@ -208,7 +208,8 @@ def situation(
     registered_on = local_day(registered_at, state)
     if registered_on < (policy or Policy()).ammr_applies_from:
         return Situation.BEFORE_AMMR
-    if hit.origin == state:
+    # Own data may still tell that another State answers for the person.
+    if hit.origin == state and _addressee(hit) == state:
         return Situation.OWN_DATA
     if is_applicant(probe) and _protected_elsewhere(hit, state):
         return Situation.PROTECTED_ELSEWHERE
