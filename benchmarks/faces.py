@@ -135,12 +135,14 @@ def verify(embedded: Embedded, pairs: Sequence[Pair]) -> list[Measure]:
 
 
 def best_threshold(cosine: NDArray[np.float32], mated: NDArray[np.bool_]) -> float:
-    """The threshold that decides most pairs rightly."""
+    """The threshold that decides most pairs rightly, midway between the scores around it."""
     order = np.argsort(cosine)
     rejected_mated = np.concatenate([[0], np.cumsum(mated[order])])
     rejected_others = np.concatenate([[0], np.cumsum(~mated[order])])
     right = mated.sum() - rejected_mated + rejected_others
-    return float(np.append(cosine[order], 2.0)[int(np.argmax(right))])
+    bounds = np.concatenate([[-1.0], cosine[order].astype(np.float64), [1.0]])
+    rejected = int(np.argmax(right))
+    return float(bounds[rejected : rejected + 2].mean())
 
 
 def rates(embedded: Embedded) -> list[Measure]:
