@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from matcher.errors import Malformed
 from matcher.minutiae import Findings, find_minutiae
-from matcher.quality import assess_finger
+from matcher.quality import Finger, assess_finger
 from matcher.ridges import enhance, measure, normalise
 from matcher.segmentation import segment
 from matcher.spectrum import analyse
@@ -33,6 +33,9 @@ SIDE_LEAST_PX, SIDE_MOST_PX = 100, 2000
 """A side under 100 pixels shows too few ridges; 2000 is a rolled finger at 1000 dpi, twice over."""
 
 
+SCALE_SLACK = 1e-3
+"""Below this relative difference in resolution a finger's far side moves by under half a pixel."""
+
 MINUTIAE_MOST = 128
 """Minutiae kept of one finger, best first, so that a template stays below two kilobytes."""
 
@@ -52,15 +55,17 @@ def extract_finger(
     show(trace, "normalised", flat)
     spectra = analyse(flat)
     field = measure(spectra)
+    show(trace, "normal", field.normal)
+    show(trace, "frequency", field.frequency)
     show(trace, "coherence", field.coherence)
     show(trace, "purity", field.purity)
-    mask = segment(field, contrast, image.shape)
+    mask = segment(field, contrast, flat.shape)
     show(trace, "mask", mask)
-    planes = enhance(spectra, field, image.shape)
+    planes = enhance(spectra, field, mask)
     show(trace, "ridges", planes[0])
     findings = find_minutiae(planes, field, mask)
-    quality = assess_finger(image, field, mask, contrast=contrast, findings=findings)
-    minutiae = pack(best(findings) if quality.score else findings.select(np.arange(0)))
+    quality = assess_finger(Finger(image, contrast, mask, field, findings))
+    minutiae = pack(best(findings, MINUTIAE_MOST if quality.score else 0))
     template = FingerTemplate(
         minutiae=minutiae,
         width=image.shape[1],
@@ -87,18 +92,16 @@ def check(sample: FingerSample) -> None:
 def resample(image: NDArray[np.uint8], dpi: float) -> NDArray[np.uint8]:
     """Bring an image to the resolution of templates."""
     scale = TEMPLATE_DPI / dpi
-    if abs(scale - 1) < 1e-3:
+    if abs(scale - 1) < SCALE_SLACK:
         return image
-    size = tuple(max(1, round(side * scale)) for side in image.shape[::-1])
+    height, width = (max(1, round(side * scale)) for side in image.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    result: NDArray[np.uint8] = cv2.resize(image, size, interpolation=method)
-    return result
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
-def best(findings: Findings) -> Findings:
-    """Keep the best minutiae, as many as a template holds."""
-    order = np.argsort(-findings.quality, kind="stable")[:MINUTIAE_MOST]
-    return findings.select(order)
+def best(findings: Findings, most: int) -> Findings:
+    """Keep the best minutiae, in falling order of quality."""
+    return findings.select(np.argsort(-findings.quality, kind="stable")[:most])
 
 
 def pack(findings: Findings) -> NDArray[np.void]:

@@ -21,7 +21,7 @@ from matcher.windings import NORMAL, TURN, find_windings
 from matcher.windings import X as WINDING_X
 from matcher.windings import Y as WINDING_Y
 
-EDGE_PX = 6.0
+EDGE_PX = 5.0
 """Windings closer than this to the finger's edge are mostly cut ridges."""
 
 PAIR_PX = 9.0
@@ -125,9 +125,8 @@ def is_bifurcation(
 ) -> NDArray[np.bool_]:
     """Tell forks from endings: towards a fork's direction begins a valley (light), else a ridge."""
     x, y = place
-    period = 1 / sample(spread_to_pixels(field.frequency, wave.shape), x, y)
-    dx = KIND_PERIODS * period * np.cos(direction)
-    dy = -KIND_PERIODS * period * np.sin(direction)
+    reach = np.float32(KIND_PERIODS) / sample(spread_to_pixels(field.frequency, wave.shape), x, y)
+    dx, dy = reach * np.cos(direction), -reach * np.sin(direction)
     result: NDArray[np.bool_] = sample(wave, x + dx, y + dy) > sample(wave, x - dx, y - dy)
     return result
 

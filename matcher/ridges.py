@@ -1,12 +1,14 @@
-"""Ridges: where they are, which way they run, how close they lie, and a clean picture of them.
+"""Ridges: which way they run, how close they lie, and a clean picture of them.
 
-All fields are on the grid of `matcher.spectrum` windows (one cell per STEP_PX pixels).
-Angles of fields are those of the ridge's normal in image rows (y downwards), modulo half a turn.
+All fields are on the grid of `matcher.spectrum` windows (one cell per STEP_PX pixels). Angles of
+fields are those of the ridge's normal in image rows (y downwards), modulo half a turn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,22 +17,37 @@ from numpy.typing import NDArray
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
 LIGHT_SPREAD_PX = 6.0
-"""Illumination is what changes slower than about two ridges."""
+"""Illumination, and the soft blots of moisture, change slower than about one ridge."""
 
 CONTRAST_SPREAD_PX = 8.0
-"""Contrast is evened out over the size of a fingertip's details, not of single ridges."""
+"""Contrast is evened out over about three ridges, so that faint and dark parts count alike."""
 
 CONTRAST_FLOOR_GREY = 6.0
 """Grey levels of contrast below which a surface counts as empty rather than as faint ridges."""
 
 CLIP_DEVIATIONS = 1.2
-"""Brighter and darker pixels than this are dirt and pores; they may not outvote the ridges."""
+"""Brighter and darker pixels than this are dirt, pores and scratches; they may not outvote."""
 
 PERIOD_MIN_PX, PERIOD_MAX_PX = 4.6, 18.0
 """Ridge periods of children's and of large men's fingers at 500 dpi, with a margin."""
 
 PERIOD_USUAL_PX = 9.0
 """The period of an average adult's ridges at 500 dpi; used where none can be measured."""
+
+PERSUASION_SPREADS = (3.0, 2.0, 1.0)
+"""Cells over which neighbours agree, round by round: first a rough flow, then its details."""
+
+PERIOD_SPREADS = 2.0
+"""Periods change slower than directions, so they are averaged over this much wider an area."""
+
+ACCEPTED_TURN, ACCEPTED_TONE = 0.5, 0.35
+"""Radians and natural logarithms of frequency within which a wave fits what neighbours say."""
+
+KEPT_TURN, KEPT_TURN_UNSURE, KEPT_TONE = 0.25, 0.5, 0.35
+"""The same for the waves kept in the enhanced picture; wider in angle where ridges bend."""
+
+SILENCE = 1e-6
+"""Energy of nothing, which keeps shares of it finite."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,99 +57,171 @@ class RidgeField:
     normal: direction of the ridge's normal, radians. frequency: cycles per pixel.
     coherence: 0-1, how much the neighbourhood agrees on one direction.
     purity: 0-1, share of the local energy that is this wave.
-    energy: local energy of the wave in units of the normalised image.
     """
 
     normal: Floats
     frequency: Floats
     coherence: Floats
     purity: Floats
-    energy: Floats
 
 
 def blur(image: Floats, spread: float) -> Floats:
     """Smooth with a Gaussian of the given standard deviation, mirrored at the border."""
-    result: Floats = cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
-    return result
+    smooth = cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(smooth, np.float32)
 
 
 def normalise(image: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Even out light and contrast. Returns the flat image and the local contrast in grey levels."""
     grey = image.astype(np.float32)
     flat = grey - blur(grey, LIGHT_SPREAD_PX)
-    contrast = np.sqrt(blur(flat * flat, CONTRAST_SPREAD_PX))
-    flat /= np.maximum(contrast, CONTRAST_FLOOR_GREY)
-    return np.clip(flat, -CLIP_DEVIATIONS, CLIP_DEVIATIONS), contrast
+    contrast: Floats = np.sqrt(blur(flat * flat, CONTRAST_SPREAD_PX))
+    flat /= np.maximum(contrast, np.float32(CONTRAST_FLOOR_GREY))
+    return np.clip(flat, -CLIP_DEVIATIONS, CLIP_DEVIATIONS, out=flat), contrast
 
 
-def measure(spectra: Complexes, rounds: int = 3) -> RidgeField:
-    """Find direction and period of the ridges, letting neighbours persuade each other."""
-    power = (spectra.real**2 + spectra.imag**2) * waves().weight
-    band = (waves().radius >= 1 / PERIOD_MAX_PX) & (waves().radius <= 1 / PERIOD_MIN_PX)
-    ridge = power * band
-    selected = ridge
-    for spread in (3.0, 2.0, 1.0)[:rounds]:
-        normal, coherence = agree(selected, spread)
-        frequency = average_frequency(selected, spread)
-        accepted = passband(normal, frequency, np.full_like(normal, 0.5), 0.35)
-        selected = ridge * accepted
-    energy = selected.sum(axis=(2, 3))
-    purity = energy / (power.sum(axis=(2, 3)) + 1e-6)
-    return RidgeField(normal, frequency, coherence, purity, energy)
+def measure(spectra: Complexes) -> RidgeField:
+    """Find direction and period of the ridges, letting neighbours persuade each other.
+
+    Each round averages over fewer cells, and hears only the waves that fit the round before.
+    """
+    shape = spectra.shape[:2]
+    power = (np.square(spectra.real) + np.square(spectra.imag)) * waves().weight
+    cells = power.reshape(shape[0] * shape[1], -1)
+    ridges = cells * in_band().reshape(-1)
+    heard = ridges
+    for spread in PERSUASION_SPREADS:
+        energy, cosine, sine, tone = gather(heard, shape)
+        normal, coherence = agree(energy, (cosine, sine), spread)
+        frequency = average_frequency(energy, tone, PERIOD_SPREADS * spread)
+        turn = np.full_like(normal, ACCEPTED_TURN)
+        heard = ridges * passband((normal, frequency), turn, ACCEPTED_TONE).reshape(ridges.shape)
+    purity = heard.sum(axis=1) / (cells.sum(axis=1) + SILENCE)
+    return RidgeField(normal, frequency, coherence, purity.reshape(shape))
 
 
-def agree(power: Floats, spread: float) -> tuple[Floats, Floats]:
-    """Average the directions of all waves over neighbouring cells, doubled so that ±180° agree."""
-    total = power.sum(axis=(2, 3)) + 1e-6
-    sharpness = 1.0 / np.sqrt(total)
+@lru_cache(maxsize=1)
+def in_band() -> NDArray[np.bool_]:
+    """Which waves may be ridges."""
+    radius = waves().radius
+    return (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
+
+
+@lru_cache(maxsize=1)
+def moments() -> Floats:
+    """Columns that sum a cell's power: plain, along the doubled angle (x, y), by frequency."""
     turned = 2 * waves().angle
-    cosine = blur(np.einsum("yxij,ij->yx", power, np.cos(turned)) * sharpness, spread)
-    sine = blur(np.einsum("yxij,ij->yx", power, np.sin(turned)) * sharpness, spread)
-    mass = blur(total * sharpness, spread)
-    return np.arctan2(sine, cosine) / 2, np.hypot(cosine, sine) / (mass + 1e-6)
+    columns = (np.ones_like(turned), np.cos(turned), np.sin(turned), waves().radius)
+    return np.stack([column.reshape(-1) for column in columns], axis=1)
 
 
-def average_frequency(power: Floats, spread: float) -> Floats:
-    """Average the frequency of the waves; periods change slowly, so over a wider neighbourhood."""
-    mass = blur(power.sum(axis=(2, 3)), 2 * spread)
-    sums = blur(np.einsum("yxij,ij->yx", power, waves().radius), 2 * spread)
-    filler = 1e-3
-    result: Floats = (sums + filler / PERIOD_USUAL_PX) / (mass + filler)
-    return result
+def gather(power: Floats, shape: tuple[int, ...]) -> Floats:
+    """Sum the power of every cell in the ways of `moments`, shape (4, rows, columns)."""
+    return np.ascontiguousarray((power @ moments()).T).reshape(-1, *shape)
 
 
-def passband(normal: Floats, frequency: Floats, angle_spread: Floats, octaves: float) -> Floats:
-    """How much of each wave belongs to ridges of this direction and period, 0-1."""
-    turn = np.cos(2 * (waves().angle[None, None] - normal[..., None, None]))
-    across = np.exp((turn - 1) / (4 * angle_spread[..., None, None] ** 2) * 2)
-    ratio = np.log(np.maximum(waves().radius, 1e-3)[None, None] / frequency[..., None, None])
-    along = np.exp(-0.5 * (ratio / octaves) ** 2)
-    result: Floats = (across * along).astype(np.float32)
-    return result
+def agree(energy: Floats, doubled: Sequence[Floats], spread: float) -> tuple[Floats, Floats]:
+    """Average the directions of all waves over neighbouring cells.
+
+    A cell counts by its amplitude, not its energy, so that a scratch or a blot does not outvote
+    the ridges around it. Returns the normal and how much the cells agree, 0-1.
+    """
+    calm = 1 / np.sqrt(energy + np.float32(SILENCE))
+    cosine, sine = (blur(part * calm, spread) for part in doubled)
+    mass = blur(energy * calm, spread) + np.float32(SILENCE)
+    normal = (np.arctan2(sine, cosine) / 2).astype(np.float32)
+    return normal, np.hypot(cosine, sine) / mass
 
 
-def enhance(spectra: Complexes, field: RidgeField, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Keep the waves of the field only. Returns three planes (rows, columns):
+def average_frequency(energy: Floats, weighted: Floats, spread: float) -> Floats:
+    """Average the frequency of the waves by their energy; where there is none, the usual one."""
+    filler = np.float32(1e-3)
+    total = blur(weighted, spread) + filler / np.float32(PERIOD_USUAL_PX)
+    return total / (blur(energy, spread) + filler)
+
+
+def passband(ridge: tuple[Floats, Floats], turn: Floats, tone: float) -> Floats:
+    """How much of each wave belongs to ridges of this normal and frequency, 0-1.
+
+    A bell of width `turn` over the angle to the normal times a bell of width `tone` over the
+    logarithm of the frequency. Its exponent is linear in functions of the wave, so that one
+    matrix product gives all of it. Returns shape (rows, columns, *waves).
+    """
+    normal, own = ridge[0], np.log(ridge[1])
+    sharp = 1 / (2 * turn * turn)
+    wide = np.float32(2 * tone**2)
+    cells = (
+        sharp * np.cos(2 * normal),
+        sharp * np.sin(2 * normal),
+        -sharp - own * own / wide,
+        2 * own / wide,
+        np.full_like(own, -1 / wide),
+    )
+    exponent = np.stack([cell.reshape(-1) for cell in cells], axis=1) @ wave_functions()
+    shape = (*normal.shape, *waves().radius.shape)
+    return np.exp(exponent, out=exponent).reshape(shape)
+
+
+@lru_cache(maxsize=1)
+def wave_functions() -> Floats:
+    """Functions of the waves that make up the exponent of `passband`, shape (5, waves)."""
+    turned = 2 * waves().angle
+    tone = np.log(np.maximum(waves().radius, 1e-3))
+    functions = (np.cos(turned), np.sin(turned), np.ones_like(tone), tone, tone**2)
+    return np.stack([function.reshape(-1) for function in functions]).astype(np.float32)
+
+
+def enhance(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) -> Floats:
+    """Keep the waves of the field only, where the finger is. Returns three planes (rows, columns):
 
     the ridge wave itself and the x and y parts of its quarter-turned companion (Riesz
     transform), which together give amplitude and phase at every pixel.
     """
-    spread = 0.25 + 0.5 * (1 - field.coherence)
-    kept = spectra * passband(field.normal, field.frequency, spread, 0.35)
+    planes = np.zeros((3, *mask.shape), np.float32)
+    if not mask.any():
+        return planes
+    rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
+    columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
+    area = (rows, columns)
+    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area])
+    kept = spectra[area] * passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
+    shape = mask[pixel_rows, pixel_columns].shape
+    for plane, share in enumerate(companions()):
+        planes[plane, pixel_rows, pixel_columns] = synthesise(kept * share, shape)
+    return planes
+
+
+@lru_cache(maxsize=1)
+def companions() -> Complexes:
+    """What each wave is multiplied by to become itself and the x and y parts of its companion."""
     radius = np.maximum(waves().radius, 1e-3)
-    planes = [
-        synthesise(part, shape)
-        for part in (kept, -1j * kept * (waves().x / radius), -1j * kept * (waves().y / radius))
-    ]
-    return np.stack(planes)
+    parts = (np.ones_like(radius), -1j * waves().x / radius, -1j * waves().y / radius)
+    return np.stack(parts).astype(np.complex64)
+
+
+def occupied(line: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Cells whose windows see the set entries of a line of pixels, and the pixels of those cells.
+
+    >>> occupied(np.arange(80) == 40)
+    (slice(3, 8, None), slice(24, 64, None))
+    """
+    places = np.flatnonzero(line)
+    first = max(0, int(places[0]) // STEP_PX - 2)
+    last = min(-(-len(line) // STEP_PX), int(places[-1]) // STEP_PX + 3)
+    return slice(first, last), slice(first * STEP_PX, min(len(line), last * STEP_PX))
 
 
 def spread_to_pixels(cells: Floats, shape: tuple[int, int]) -> Floats:
     """Interpolate a field from the window grid to the pixels of an image of the given shape."""
-    rows, columns = cells.shape
-    large = cv2.resize(cells, (columns * STEP_PX, rows * STEP_PX), interpolation=cv2.INTER_LINEAR)
-    result: Floats = np.ascontiguousarray(large[: shape[0], : shape[1]])
-    return result
+    size = (cells.shape[1] * STEP_PX, cells.shape[0] * STEP_PX)
+    large = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(large[: shape[0], : shape[1]], np.float32)
+
+
+def gather_in_cells(image: Floats, cells: Floats) -> Floats:
+    """Average an image over the cells of a field's grid."""
+    small = cv2.resize(image, cells.shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
 
 
 def doubled_normals(field: RidgeField, shape: tuple[int, int]) -> Floats:

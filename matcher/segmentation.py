@@ -1,7 +1,7 @@
 """Which part of the picture is finger: cells whose energy is one wave, joined to one area.
 
-No colour or border rule: platens, white frames, stamps and dust have no ridge band wave that
-neighbouring cells agree on, whatever sensor or card they come from.
+No colour or border rule: platens, white frames, stamps and dust have no wave in the ridge band
+that neighbouring cells agree on, whatever sensor or card they come from.
 """
 
 from __future__ import annotations
@@ -10,51 +10,52 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.ridges import RidgeField, blur, spread_to_pixels
+from matcher.ridges import RidgeField, blur, gather_in_cells, spread_to_pixels
 from matcher.spectrum import Floats
 
-PURITY_SURE = 0.36
+PURITY_SURE = 0.34
 """Share of the local energy in one wave that only ridges reach; white noise has 0.15."""
 
-PURITY_LEAST = 0.25
+PURITY_LEAST = 0.24
 """Share that still counts as ridges where it touches sure ones: faint and dry edges."""
 
 CONTRAST_SHARE_LEAST = 0.25
 """Contrast below this share of the print's own is a ghost print or an empty platen."""
 
 AREA_CELLS_LEAST = 12
-"""Smaller islands (about a fingernail's edge) carry no reliable ridges."""
+"""Smaller islands (3 mm²) carry too few ridges to compare."""
 
 HOLE_CELLS_MOST = 60
-"""Smaller holes are cores, scars and wet spots inside the finger, and are filled."""
+"""Smaller holes (15 mm²) are cores, scars and wet spots inside the finger, and are filled."""
+
+STRIP_CELLS = 5
+"""Strips narrower than this are lines: platen edges, card frames, letters."""
 
 Mask = NDArray[np.bool_]
 
 
 def segment(field: RidgeField, contrast: Floats, shape: tuple[int, int]) -> Mask:
-    """Return the finger's area at the pixels (rows, columns)."""
+    """Return the finger's area at the pixels (rows, columns); empty where nothing is a finger."""
     likeness = blur(field.purity, 1.0)
     sure = likeness > PURITY_SURE
     if not sure.any():
         return np.zeros(shape, np.bool_)
-    cell_contrast = cv2.resize(contrast, likeness.shape[::-1], interpolation=cv2.INTER_AREA)
+    cell_contrast = gather_in_cells(contrast, likeness)
     usual = float(np.median(cell_contrast[sure]))
     cells = (likeness > PURITY_LEAST) & (cell_contrast > CONTRAST_SHARE_LEAST * usual)
     smooth = blur(join(cells, sure).astype(np.float32), 0.7)
-    mask: Mask = spread_to_pixels(smooth, shape) > 0.5
-    return mask
+    return spread_to_pixels(smooth, shape) > 0.5
 
 
 def join(cells: Mask, sure: Mask) -> Mask:
     """Drop strips and what touches no sure cell, and fill holes of a cell mask."""
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    padded = np.pad(cells.astype(np.uint8), 5, mode="edge")
-    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, disk)
-    kept = touching(opened, np.pad(sure, 5), AREA_CELLS_LEAST)
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (STRIP_CELLS, STRIP_CELLS))
+    padded = np.pad(cells.astype(np.uint8), STRIP_CELLS, mode="edge")
+    opened = np.asarray(cv2.morphologyEx(padded, cv2.MORPH_OPEN, disk), np.uint8)
+    kept = touching(opened, np.pad(sure, STRIP_CELLS), AREA_CELLS_LEAST)
     holes = 1 - kept
     filled = kept | (holes - touching(holes, holes > 0, HOLE_CELLS_MOST))
-    result: Mask = filled[5:-5, 5:-5] > 0
-    return result
+    return filled[STRIP_CELLS:-STRIP_CELLS, STRIP_CELLS:-STRIP_CELLS] > 0
 
 
 def touching(cells: NDArray[np.uint8], sure: Mask, least: int) -> NDArray[np.uint8]:
@@ -62,7 +63,7 @@ def touching(cells: NDArray[np.uint8], sure: Mask, least: int) -> NDArray[np.uin
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
     keep = np.zeros(count, np.uint8)
     keep[np.unique(labels[sure])] = 1
-    keep &= (stats[:, cv2.CC_STAT_AREA] >= least).astype(np.uint8)
+    keep[stats[:, cv2.CC_STAT_AREA] < least] = 0
     keep[0] = 0
     kept: NDArray[np.uint8] = keep[labels]
     return kept

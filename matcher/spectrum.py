@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Complexes = NDArray[np.complex64]
+Number = TypeVar("Number", np.float32, np.complex64)
 
 WINDOW_PX = 32
 """Side of the analysis window: about four ridges at 500 dpi, enough to measure a period."""
@@ -23,7 +25,7 @@ WINDOW_PX = 32
 STEP_PX = 8
 """Distance of neighbouring windows: a quarter window, so that the frame loses nothing."""
 
-SPREAD_PX = 7.0
+SPREAD_PX = 6.0
 """Standard deviation of the Gaussian window: the window's edge lies beyond two of them."""
 
 HARMONICS = 7
@@ -60,9 +62,9 @@ def waves() -> Waves:
     columns, rows = np.meshgrid(
         np.arange(HARMONICS + 1), np.arange(-HARMONICS, HARMONICS + 1), indexing="ij"
     )
-    weight = np.where(columns == 0, 1.0, 2.0)
-    x, y = (axis.astype(np.float32) / WINDOW_PX for axis in (columns, rows))
-    return Waves(x, y, weight.astype(np.float32))
+    weight = np.where(columns == 0, 1, 2).astype(np.float32)
+    x, y = ((axis / WINDOW_PX).astype(np.float32) for axis in (columns, rows))
+    return Waves(x, y, weight)
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +105,11 @@ def analyse(image: Floats) -> Complexes:
     """
     padded = np.pad(image, [padding(length) for length in image.shape])
     strips = sliding_window_view(padded, WINDOW_PX, axis=1)[:, ::STEP_PX]
-    across = np.ascontiguousarray(strips).astype(np.complex64) @ atoms(0, HARMONICS)
+    basis = atoms(0, HARMONICS)
+    parts = np.ascontiguousarray(strips) @ np.stack([basis.real, basis.imag], -1).reshape(
+        WINDOW_PX, -1
+    )
+    across = parts.view(np.complex64)
     columns = sliding_window_view(across, WINDOW_PX, axis=0)[::STEP_PX]
     result: Complexes = np.ascontiguousarray(columns) @ atoms(-HARMONICS, HARMONICS)
     return result
@@ -112,20 +118,54 @@ def analyse(image: Floats) -> Complexes:
 def synthesise(spectra: Complexes, shape: tuple[int, int]) -> Floats:
     """Add all windows' waves up to an image of the given shape; the inverse of `analyse`.
 
-    The result is exact for images inside the ridge band.
+    The result is exact for images inside the ridge band. Blocks of STEP_PX rows (then columns)
+    see OVERLAP windows each, at the same places, so one small matrix serves all blocks.
     """
-    (top, bottom), (left, right) = (padding(length) for length in shape)
-    steps_y, steps_x = spectra.shape[:2]
-    weighted = spectra * waves().weight
-    pieces = weighted @ atoms(-HARMONICS, HARMONICS).conj().T
-    tall = np.zeros((shape[0] + top + bottom, steps_x, HARMONICS + 1), np.complex64)
-    for step in range(steps_y):
-        row = step * STEP_PX
-        tall[row : row + WINDOW_PX] += np.moveaxis(pieces[step], -1, 0)
-    basis = atoms(0, HARMONICS).conj().T
-    strips = tall.real @ basis.real - tall.imag @ basis.imag
-    wide = np.zeros((tall.shape[0], shape[1] + left + right), np.float32)
-    for step in range(steps_x):
-        column = step * STEP_PX
-        wide[:, column : column + WINDOW_PX] += strips[:, step]
-    return wide[top : top + shape[0], left : left + shape[1]]
+    steps_y, steps_x, across, _ = spectra.shape
+    weighted = (spectra * waves().weight).transpose(0, 3, 1, 2)
+    flat = weighted.reshape(steps_y, -1, steps_x * across)
+    tall = block_atoms(-HARMONICS, HARMONICS).T @ neighbours(flat)
+    tall = tall.reshape(-1, steps_x, across)[LEAD_PX : LEAD_PX + shape[0]]
+    basis = atoms(0, HARMONICS).T.conj()
+    pairs = np.stack([basis.real, -basis.imag], axis=1).reshape(2 * across, WINDOW_PX)
+    pieces = np.ascontiguousarray(tall).view(np.float32) @ pairs
+    return add_up(pieces)[:, : shape[1]]
+
+
+OVERLAP = WINDOW_PX // STEP_PX
+"""Windows that see one pixel, per axis."""
+
+LEAD_PX = STEP_PX // 2
+"""Blocks of equal windows begin half a step before the windows' cells, as windows are centred."""
+
+
+@lru_cache(maxsize=4)
+def block_atoms(low: int, high: int) -> Complexes:
+    """Return the waves of OVERLAP windows over the STEP_PX pixels that all of them see.
+
+    Shape (OVERLAP x harmonics, STEP_PX), the windows in the order of `neighbours`.
+    """
+    pieces = atoms(low, high).conj().reshape(OVERLAP, STEP_PX, -1)[::-1]
+    result: Complexes = np.ascontiguousarray(pieces.transpose(0, 2, 1).reshape(-1, STEP_PX))
+    return result
+
+
+def add_up(pieces: Floats) -> Floats:
+    """Overlay window pieces (rows, windows, WINDOW_PX) on one another, each a step further."""
+    rows, steps, _ = pieces.shape
+    before = (WINDOW_PX - STEP_PX) // 2
+    wide = np.zeros((rows, steps + OVERLAP - 1, STEP_PX), np.float32)
+    for part in range(OVERLAP):
+        wide[:, part : part + steps] += pieces[..., part * STEP_PX : (part + 1) * STEP_PX]
+    result: Floats = wide.reshape(rows, -1)[:, before:]
+    return result
+
+
+def neighbours(spectra: NDArray[Number]) -> NDArray[Number]:
+    """Lay the OVERLAP windows that see each block one after another.
+
+    spectra: (steps, harmonics, others). Returns (steps + 1, OVERLAP x harmonics, others).
+    """
+    blocks = len(spectra) + 1
+    padded = np.pad(spectra, ((OVERLAP // 2, OVERLAP // 2), (0, 0), (0, 0)))
+    return np.concatenate([padded[shift : shift + blocks] for shift in range(OVERLAP)], axis=1)

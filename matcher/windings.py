@@ -17,7 +17,7 @@ WINDINGS_MOST = 2048
 """Windings kept of one picture: a rolled finger has 150; more of them are noise anyway."""
 
 X, Y, TURN, NORMAL = range(4)
-"""Columns of a found winding: pixels, +1 or -1 (clockwise as seen, rows grow downwards), radians."""
+"""Columns of a winding: pixels, +1 or -1 turn (clockwise in the picture), radians."""
 
 
 def find_windings(planes: Floats, doubled: Floats, mask: NDArray[np.bool_]) -> Floats:
@@ -39,7 +39,14 @@ def _find(planes, doubled, mask, found):  # type: ignore[no-untyped-def]
     imaginary = np.empty(4, np.float32)
     for y in range(rows - 1):
         for x in range(columns - 1):
-            if not mask[y, x] or count == len(found):
+            dark = planes[0, y, x] < 0
+            # Most quads lie wholly on a ridge or in a valley, where nothing can wind.
+            level = (
+                dark == (planes[0, y, x + 1] < 0)
+                and dark == (planes[0, y + 1, x] < 0)
+                and dark == (planes[0, y + 1, x + 1] < 0)
+            )
+            if level or not mask[y, x] or count == len(found):
                 continue
             normal = 0.5 * np.arctan2(doubled[1, y, x], doubled[0, y, x])
             nx, ny = np.cos(normal), np.sin(normal)
