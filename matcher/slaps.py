@@ -24,6 +24,7 @@ from matcher.vocabulary import FingerPosition, FingerSample
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+Direction = NDArray[np.float64]
 
 FINGERS = MappingProxyType(
     {
@@ -58,9 +59,9 @@ STRENGTH_MIN_GREY = 4.0
 HOLE_MAX_MM2 = 60.0
 """Holes in a finger that are filled, such as scars and the punch hole of a card (33 mm2)."""
 
-CORE_RADII_MM = (2.0, 2.5, 3.0, 3.5, 4.0)
+CORE_RADII_MM = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 """Half widths that a body keeps at its thickest, tried in turn until touching fingers part;
-the first removes strokes, the last still leaves the little finger of a child."""
+the first removes strokes and leaves the fingers of a child, the last those of an adult."""
 
 TIP_AREA_MM2 = (30.0, 900.0)
 """Area of a fingertip: half a child's little finger to a broad thumb."""
@@ -71,10 +72,16 @@ TIP_WIDTH_MAX_MM = 30.0
 AREA_SHARE_MIN = 0.25
 """Area of a chosen tip relative to the median of the chosen; smudges are smaller."""
 
+LONG_RATIO = 1.2
+"""Ratio of the variances along and across from which a body, or the mean of all, has an axis."""
+
+TURN_MAX_DEGREES = 45.0
+"""Turn of a hand up to which its fingers count as pointing up."""
+
 ABOVE_OVERLAP = 0.4
 """Share of the narrower width in which one body stands above another of the same finger."""
 
-ABOVE_AREA_SHARE = 0.5
+ABOVE_AREA_SHARE = 0.25
 """Area a body needs, relative to the one below, to be its fingertip rather than a note."""
 
 GROWTH_MM = 2.5
@@ -86,8 +93,11 @@ MARGIN_MM = 1.0
 JOINT_MM = (16.0, 34.0)
 """Distance from the tip in which the crease of the last joint can lie."""
 
+JOINT_STEP_MM = 0.5
+"""Step in which the relief along a finger is averaged: a ridge, and half a crease."""
+
 JOINT_DEPTH = 0.6
-"""Strength in a crease relative to the phalanges around it."""
+"""Relief in a crease relative to the phalanges around it."""
 
 TIP_LENGTH_MAX_MM = 32.0
 """Length kept of a finger in which no crease shows."""
@@ -110,29 +120,36 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ridges:
-    """Where ridges are, at WORK_DPI. strength: grey levels; weak: may belong to a finger;
-    sure: does."""
+    """Where ridges are, at WORK_DPI. relief: distance of each pixel from its surroundings in
+    grey levels; weak: may belong to a finger; sure: does."""
 
-    strength: Floats
+    relief: Floats
     weak: Mask
     sure: Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Bodies:
+    """Connected bodies of ridges by label. own: the label of each pixel, 0 outside; nearest:
+    the label of the nearest body everywhere."""
+
+    own: Labels
+    nearest: Labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Body:
-    """One connected body of ridges. label: its number among the labels; box in pixels."""
+    """Extent of one body in mm: first and last across the hand, and along its fingers."""
 
     label: int
-    left: int
-    top: int
-    width: int
-    height: int
+    across: tuple[float, float]
+    along: tuple[float, float]
     area_mm2: float
 
     @property
-    def middle(self) -> float:
-        """Column of its centre."""
-        return self.left + self.width / 2
+    def width(self) -> float:
+        """Extent across the hand in mm."""
+        return self.across[1] - self.across[0]
 
 
 def segment(sample: FingerSample, *, missing: Collection[FingerPosition] = ()) -> Segmentation:
@@ -144,13 +161,14 @@ def segment(sample: FingerSample, *, missing: Collection[FingerPosition] = ()) -
     """
     expected = [code for code in FINGERS[sample.position] if code not in missing]
     ridges = _find_ridges(sample)
+    down = _find_down(_find_bodies(ridges, CORE_RADII_MM[0]))
     tips: list[_Body] = []
     for radius_mm in CORE_RADII_MM:
-        labels, bodies = _find_bodies(ridges, radius_mm)
-        tips = _choose_tips(bodies, len(expected))
+        bodies = _find_bodies(ridges, radius_mm)
+        tips = _choose_tips(_measure_all(bodies, down), len(expected))
         if len(tips) == len(expected):
             fingers = (
-                _crop(sample, position, _trace_tip(ridges, labels, tip), labels)
+                _crop(sample, position, _trace_tip(ridges, bodies, tip.label), bodies.nearest)
                 for position, tip in zip(expected, tips, strict=True)
             )
             return Segmentation(tuple(fingers))
@@ -163,10 +181,11 @@ def _find_ridges(sample: FingerSample) -> _Ridges:
     fine, coarse = (_blur(image.astype(np.float32), sigma) for sigma in RIDGE_SIGMAS_MM)
     band = fine - coarse
     strength = np.sqrt(_blur(band * band, WINDOW_SIGMA_MM))
-    evenness = _blur(np.abs(band), WINDOW_SIGMA_MM) / np.maximum(strength, 1e-3)
+    relief = np.abs(band)
+    evenness = _blur(relief, WINDOW_SIGMA_MM) / np.maximum(strength, 1e-3)
     floor = max(STRENGTH_SHARE_MIN * float(np.percentile(strength, 95)), STRENGTH_MIN_GREY)
     weak = strength > floor
-    return _Ridges(strength, weak, _fill_holes(weak & (evenness > EVENNESS_MIN)))
+    return _Ridges(relief, weak, _fill_holes(weak & (evenness > EVENNESS_MIN)))
 
 
 def _blur(image: Floats, sigma_mm: float) -> Floats:
@@ -183,24 +202,50 @@ def _fill_holes(mask: Mask) -> Mask:
     return cast(Mask, mask | small[labels])
 
 
-def _find_bodies(ridges: _Ridges, radius_mm: float) -> tuple[Labels, list[_Body]]:
-    """Bodies that are at least radius thick, and the label of the nearest one everywhere.
+def _find_bodies(ridges: _Ridges, radius_mm: float) -> _Bodies:
+    """The bodies that are at least radius thick.
 
     A morphological opening that also parts bodies joined by a neck thinner than the radius.
     """
     radius = radius_mm * PX_PER_MM
     depth = cv2.distanceTransform(ridges.sure.astype(np.uint8), cv2.DIST_L2, 5)
     cores = (depth > radius).astype(np.uint8)
-    if not cores.any():
-        return np.zeros(cores.shape, np.int32), []
-    _, core_labels = cv2.connectedComponents(cores)
-    nearest, away = _spread(core_labels.astype(np.int32))
-    own = ridges.sure & (away <= radius * 1.2)
-    return nearest, [
-        body
-        for label in range(1, int(core_labels.max()) + 1)
-        if (body := _measure(own & (nearest == label), label)) is not None
-    ]
+    _, labels = cv2.connectedComponents(cores)
+    nearest, away = _spread(labels.astype(np.int32))
+    own = np.where(ridges.sure & (away <= radius * 1.2), nearest, 0).astype(np.int32)
+    return _Bodies(own, nearest)
+
+
+def _points(own: Labels) -> dict[int, NDArray[np.intp]]:
+    """Row and column of the pixels of each body, shape (n, 2), by label."""
+    places = np.argwhere(own)
+    labels = own[own > 0]
+    order = np.argsort(labels, kind="stable")
+    numbers, starts = np.unique(labels[order], return_index=True)
+    pieces = np.split(places[order], starts[1:])
+    return {int(number): piece for number, piece in zip(numbers, pieces, strict=False)}
+
+
+def _find_down(bodies: _Bodies) -> Direction:
+    """The unit vector (row, column) from fingertips to palm: the mean long axis of all bodies."""
+    total = np.zeros((2, 2))
+    for points in _points(bodies.own).values():
+        if len(points) > 1:
+            # Scaled by the spread, so that a large body counts by its area only.
+            spread = np.cov(points.T)
+            total += len(points) * spread / max(np.trace(spread), 1e-9)
+    return _long_axis(total)
+
+
+def _long_axis(spread: NDArray[np.float64]) -> Direction:
+    """The main axis of a 2 x 2 covariance, pointing down; upright when it lies more than
+    TURN_MAX_DEGREES from that, or when the spread is round."""
+    values, axes = np.linalg.eigh(spread)
+    axis = axes[:, 1] * (1.0 if axes[0, 1] >= 0 else -1.0)
+    round_or_flat = values[1] < LONG_RATIO * values[0]
+    if round_or_flat or axis[0] < np.cos(np.radians(TURN_MAX_DEGREES)):
+        return np.array([1.0, 0.0])
+    return axis
 
 
 def _spread(labels: Labels) -> tuple[Labels, Floats]:
@@ -213,14 +258,22 @@ def _spread(labels: Labels) -> tuple[Labels, Floats]:
     return table[index], cast(Floats, away)
 
 
-def _measure(mask: Mask, label: int) -> _Body | None:
-    """The body of a mask, or None when it cannot be a fingertip."""
-    area_mm2 = int(mask.sum()) / PX_PER_MM**2
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+def _measure_all(bodies: _Bodies, down: Direction) -> list[_Body]:
+    """The bodies that can be fingertips or phalanges by their size."""
     smallest, largest = TIP_AREA_MM2
-    if not smallest <= area_mm2 <= largest or width > TIP_WIDTH_MAX_MM * PX_PER_MM:
-        return None
-    return _Body(label, left, top, width, height, area_mm2)
+    measured = []
+    for label, pixels in _points(bodies.own).items():
+        points = pixels / PX_PER_MM
+        area_mm2 = len(points) / PX_PER_MM**2
+        if smallest <= area_mm2 <= largest:
+            along, across = points @ down, points @ (down[::-1] * (-1, 1))
+            body = _Body(label, _reach(across), _reach(along), area_mm2)
+            measured += [body] if body.width <= TIP_WIDTH_MAX_MM else []
+    return measured
+
+
+def _reach(places: NDArray[np.float64]) -> tuple[float, float]:
+    return float(places.min()), float(places.max())
 
 
 def _choose_tips(bodies: list[_Body], count: int) -> list[_Body]:
@@ -229,67 +282,50 @@ def _choose_tips(bodies: list[_Body], count: int) -> list[_Body]:
     chosen = sorted(tops, key=lambda body: -body.area_mm2)[:count]
     median = float(np.median([body.area_mm2 for body in chosen])) if chosen else 0.0
     whole = [body for body in chosen if body.area_mm2 >= AREA_SHARE_MIN * median]
-    return sorted(whole, key=lambda body: body.middle)
+    return sorted(whole, key=lambda body: sum(body.across))
 
 
 def _stands_above(upper: _Body, lower: _Body) -> bool:
     """Whether the upper body is a fingertip and the lower one a phalanx of the same finger."""
-    shared = min(upper.left + upper.width, lower.left + lower.width) - max(upper.left, lower.left)
+    shared = min(upper.across[1], lower.across[1]) - max(upper.across[0], lower.across[0])
     return (
-        upper.top + upper.height / 2 < lower.top
+        sum(upper.along) / 2 < lower.along[0]
         and shared > ABOVE_OVERLAP * min(upper.width, lower.width)
         and upper.area_mm2 >= ABOVE_AREA_SHARE * lower.area_mm2
     )
 
 
-def _trace_tip(ridges: _Ridges, labels: Labels, tip: _Body) -> Mask:
+def _trace_tip(ridges: _Ridges, bodies: _Bodies, label: int) -> Mask:
     """The pixels of a fingertip down to its joint, its pale rim included."""
-    core = ridges.sure & (labels == tip.label)
-    window = np.zeros_like(core)
-    window[tip.top : tip.top + tip.height, tip.left : tip.left + tip.width] = True
-    core &= window
+    core = bodies.own == label
     away = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5)
-    rim = ridges.weak & (labels == tip.label) & (away <= GROWTH_MM * PX_PER_MM)
-    return _cut_at_joint(core | rim, ridges.strength)
+    rim = ridges.weak & (bodies.nearest == label) & (away <= GROWTH_MM * PX_PER_MM)
+    return _cut_at_joint(core | rim, ridges.relief)
 
 
-def _cut_at_joint(finger: Mask, strength: Floats) -> Mask:
+def _cut_at_joint(finger: Mask, relief: Floats) -> Mask:
     """The part of a finger above its last joint, measured along its own axis."""
     rows, columns = np.nonzero(finger)
-    along = _project(rows, columns)
-    length_mm = float(along.max()) / PX_PER_MM
-    if length_mm <= JOINT_MM[0]:
+    points = np.stack([rows, columns])
+    along = _long_axis(np.cov(points)) @ points / PX_PER_MM
+    along -= along.min()
+    if along.max() <= JOINT_MM[0]:
         return finger
-    bins = (along / PX_PER_MM * 2).astype(np.intp)
-    profile = np.bincount(bins, strength[rows, columns]) / np.maximum(np.bincount(bins), 1)
-    keep = along <= _joint_mm(profile) * PX_PER_MM
+    steps = (along / JOINT_STEP_MM).astype(np.intp)
+    profile = np.bincount(steps, relief[rows, columns]) / np.maximum(np.bincount(steps), 1)
+    keep = along <= _joint_mm(np.convolve(profile, np.full(3, 1 / 3), mode="same"))
     cut = np.zeros_like(finger)
     cut[rows[keep], columns[keep]] = True
     return cut
 
 
-def _project(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Distance of each pixel from the tip along the axis of the finger, in pixels.
-
-    A body that is hardly longer than wide has no reliable axis and counts as upright.
-    """
-    centred = np.stack([rows - rows.mean(), columns - columns.mean()])
-    spread, axes = np.linalg.eigh(np.cov(centred))
-    axis = axes[:, 1] * np.sign(axes[0, 1] or 1.0)
-    if spread[1] < 1.5 * spread[0] or axis[0] < np.cos(np.pi / 4):
-        axis = np.array([1.0, 0.0])
-    along = axis @ centred
-    return cast(NDArray[np.float64], along - along.min())
-
-
 def _joint_mm(profile: NDArray[np.float64]) -> float:
-    """Distance of the crease from the tip, by strengths in steps of half a millimetre."""
-    first, last = (int(2 * bound) for bound in JOINT_MM)
-    reach = profile[first:last]
-    lowest = first + int(np.argmin(reach))
-    above, below = profile[:lowest], profile[lowest:]
-    if profile[lowest] < JOINT_DEPTH * min(np.median(above), below.max()):
-        return lowest / 2
+    """Distance of the crease from the tip, by the mean relief in steps of JOINT_STEP_MM."""
+    first, last = (int(bound / JOINT_STEP_MM) for bound in JOINT_MM)
+    lowest = first + int(np.argmin(profile[first:last]))
+    above, below = np.median(profile[:lowest]), profile[lowest:].max()
+    if profile[lowest] < JOINT_DEPTH * min(above, below):
+        return lowest * JOINT_STEP_MM
     return TIP_LENGTH_MAX_MM
 
 
