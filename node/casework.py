@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from interfaces.eurodac import casework as law
 from interfaces.eurodac import deadlines, outcome
 from interfaces.eurodac.casework import Step, StepName
 from interfaces.eurodac.categories import is_applicant
+from interfaces.eurodac.codes import broken
+from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.outcome import HitState
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from node import acts, dispatch
@@ -109,6 +112,8 @@ def decide_hit(node: Node, actor: Actor, decision: Decision) -> CaseHit:
     its limit. False: the result is erased at once, and its report to the centre is queued.
     """
     deed = _deed_of_hit(node, actor, decision.hit_id)
+    if decision.finding not in DECISIONS:
+        raise RuleBroken(broken("V17", "hit", "38(4)", rule="A hit is confirmed or false."))
 
     def write(transaction: Transaction) -> Written:
         stored = hits.find(transaction, decision.hit_id)
@@ -119,10 +124,7 @@ def decide_hit(node: Node, actor: Actor, decision: Decision) -> CaseHit:
             reasons=stored.hit.expert_reasons,
         )
         acts.insist(*found)
-        if decision.finding is HitState.CONFIRMED:
-            _confirm(node, transaction, actor, stored)
-        else:
-            _refute(node, transaction, actor, stored)
+        DECISIONS[decision.finding](node, transaction, actor, stored)
         dossiers.change(transaction, stored.reference_number)
         answer = json.dumps({"hit_id": decision.hit_id}).encode()
         return Written(answer, stored.reference_number, detail=decision.finding)
@@ -227,3 +229,10 @@ def _refute(node: Node, transaction: Transaction, actor: Actor, stored: StoredHi
     # The duty to report outlives the data set; the request holds two numbers and nothing else.
     dispatch.post(node, transaction, request, task_id=task.task_id, outlives=True)
     transaction.erased = True
+
+
+DECISIONS: Mapping[HitState, Callable[[Node, Transaction, Actor, StoredHit], None]] = {
+    HitState.CONFIRMED: _confirm,
+    HitState.FALSE: _refute,
+}
+"""What an expert may say, and what it causes."""
