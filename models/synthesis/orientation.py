@@ -38,7 +38,9 @@ class Singularity:
 class Layout:
     """Everything that fixes the ridge flow of one finger.
 
-    arching: slope in radians that ridges reach at the flanks of the fingertip. bump: slope of
+    arching: slope in radians that ridges reach at the flanks of the fingertip. shoulder:
+    distance from the axis at which they have nearly reached it, and height below which they lie
+    flat, as next to the joint; pixels. bump: slope of
     the hill in the middle of arches. twist: radians by which the heart of the pattern is turned:
     it winds whorls into spirals and makes loops leave their core steeply.
     wobble: rows of (wave number x, wave number y, phase, amplitude in radians).
@@ -47,6 +49,7 @@ class Layout:
     pattern: PatternClass
     singularities: tuple[Singularity, ...]
     arching: float
+    shoulder: tuple[float, float]
     bump: float
     twist: float
     wobble: NDArray[np.float64]
@@ -64,12 +67,6 @@ class Layout:
         return tuple(sorted(found, key=lambda point: point.real))
 
 
-ARCHING_WIDTH_PX = 105.0
-"""Distance from the axis at which ridges have nearly reached the slope of the flank."""
-
-ARCHING_FOOT_PX = -110.0
-"""Height below which ridges lie flat, as they do next to the joint."""
-
 ARCH_HILL_PX = (62.0, 120.0)
 """Half width and half height of the hill of a plain arch."""
 
@@ -79,22 +76,23 @@ TWIST_RADIUS_PX = 55.0
 WOBBLE_WAVES = 5
 """Number of slow plane waves whose sum makes the orientation of each finger irregular."""
 
-WOBBLE_RADIANS = 0.045
+WOBBLE_RADIANS = 0.065
 """Amplitude of each wave; five add up to about 6 degrees, as real prints stray."""
 
 
 def draw_layout(rng: np.random.Generator, pattern: PatternClass, scale: float) -> Layout:
     """Draw singularities and bends for a pattern on a finger scale times the mean size."""
     cores, deltas = _PLACES[pattern](rng)
-    shared = _draw_bends(rng, 0.10)
+    shared = _draw_bends(rng, 0.14)
     places = [(point, 0.5) for point in cores] + [(point, -0.5) for point in deltas]
     return Layout(
         pattern=pattern,
         singularities=tuple(
-            Singularity(point * scale, weight, _add(shared, _draw_bends(rng, 0.07)))
+            Singularity(point * scale, weight, _add(shared, _draw_bends(rng, 0.10)))
             for point, weight in places
         ),
-        arching=rng.uniform(0.75, 1.0),
+        arching=rng.uniform(0.65, 1.05),
+        shoulder=(scale * rng.uniform(80.0, 150.0), scale * rng.uniform(-150.0, -75.0)),
         bump=rng.uniform(0.35, 0.8) if pattern is PatternClass.ARCH else 0.0,
         twist=_TWISTS[pattern](rng),
         wobble=_draw_wobble(rng),
@@ -128,8 +126,9 @@ def _corrected_argument(one: Singularity, z: NDArray[np.complex64]) -> Floats:
 
 def _arching(layout: Layout, x: Floats, y: Floats) -> Floats:
     """Slope along the outline of the fingertip: none at the joint, full above the deltas."""
-    height = 1.0 / (1.0 + np.exp(-(y - ARCHING_FOOT_PX) / 55.0))
-    return np.asarray(layout.arching * height * np.tanh(x / ARCHING_WIDTH_PX), dtype=np.float32)
+    width, foot = layout.shoulder
+    height = 1.0 / (1.0 + np.exp(-(y - foot) / 55.0))
+    return np.asarray(layout.arching * height * np.tanh(x / width), dtype=np.float32)
 
 
 def _hill(layout: Layout, x: Floats, y: Floats) -> Floats:
@@ -151,7 +150,7 @@ def _wobble(layout: Layout, x: Floats, y: Floats) -> Floats:
 
 
 def _draw_wobble(rng: np.random.Generator) -> NDArray[np.float64]:
-    lengths = rng.uniform(150.0, 420.0, WOBBLE_WAVES)
+    lengths = rng.uniform(130.0, 420.0, WOBBLE_WAVES)
     turns = rng.uniform(0.0, 2 * np.pi, WOBBLE_WAVES)
     numbers = 2 * np.pi / lengths
     phases = rng.uniform(0.0, 2 * np.pi, WOBBLE_WAVES)
@@ -178,13 +177,13 @@ def _place_arch(rng: np.random.Generator) -> Places:
 
 
 def _place_tented_arch(rng: np.random.Generator) -> Places:
-    core = complex(rng.normal(0, 8), rng.uniform(-15, 25))
+    core = complex(rng.normal(0, 10), rng.uniform(-20, 35))
     return [core], [core + complex(rng.normal(0, 10), -rng.uniform(55, 110))]
 
 
 def _place_right_loop(rng: np.random.Generator) -> Places:
-    core = complex(rng.normal(-4, 12), rng.uniform(-5, 40))
-    return [core], [core + complex(-rng.uniform(60, 125), -rng.uniform(80, 150))]
+    core = complex(rng.normal(-4, 14), rng.uniform(-15, 50))
+    return [core], [core + complex(-rng.uniform(62, 135), -rng.uniform(60, 150))]
 
 
 def _place_left_loop(rng: np.random.Generator) -> Places:
@@ -206,8 +205,8 @@ def _place_double_loop(rng: np.random.Generator) -> Places:
 
 
 def _two_deltas(rng: np.random.Generator, lower: complex) -> list[complex]:
-    sides = rng.uniform(95, 145, 2) * (-1, 1)
-    return [lower + complex(side, -rng.uniform(50, 110)) for side in sides]
+    sides = rng.uniform(85, 155, 2) * (-1, 1)
+    return [lower + complex(side, -rng.uniform(35, 120)) for side in sides]
 
 
 def _twist_none(rng: np.random.Generator) -> float:
@@ -216,7 +215,7 @@ def _twist_none(rng: np.random.Generator) -> float:
 
 
 def _twist_right_loop(rng: np.random.Generator) -> float:
-    return float(rng.normal(-0.28, 0.08))
+    return float(rng.normal(-0.19, 0.06))
 
 
 def _twist_left_loop(rng: np.random.Generator) -> float:
