@@ -44,24 +44,27 @@ SHRINK_BELOW = 0.75
 """Chip pixels per photograph pixel below which the photograph is first made smaller by area."""
 
 
-def align(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32], view: View = STRAIGHT
-) -> NDArray[np.uint8]:
+def align(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The face turned upright and scaled to the embedding's input, shape (150, 150, 3).
 
     Pixel centres of the chip lie at template minus one half; outside the photograph is black.
     """
-    target = _target(view)
-    image, landmarks = _shrunk(image, landmarks, target)
-    matrix = similarity_matrix(target, landmarks.astype(np.float64))
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(image, matrix, (CHIP_PX, CHIP_PX), flags=flags), np.uint8)
+    return _warp(*_shrunk(image, landmarks), STRAIGHT)
 
 
 def align_views(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The face in every view of VIEWS and mirrored, shape (views x 2, 150, 150, 3)."""
-    chips = np.stack([align(image, landmarks, view) for view in VIEWS])
+    small, points = _shrunk(image, landmarks)
+    chips = np.stack([_warp(small, points, view) for view in VIEWS])
     return np.concatenate([chips, chips[:, :, ::-1]])
+
+
+def _warp(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], view: View
+) -> NDArray[np.uint8]:
+    matrix = similarity_matrix(_target(view), landmarks.astype(np.float64))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, matrix, (CHIP_PX, CHIP_PX), flags=flags), np.uint8)
 
 
 def _target(view: View) -> NDArray[np.float64]:
@@ -83,10 +86,10 @@ def similarity_matrix(
 
 
 def _shrunk(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32], target: NDArray[np.float64]
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The photograph made smaller by area when the chip is, so that no detail folds over."""
-    spread = float(np.ptp(landmarks[:, 0])), float(np.ptp(target[:, 0]))
+    spread = float(np.ptp(landmarks[:, 0])), float(np.ptp(_target(STRAIGHT)[:, 0]))
     factor = spread[1] / max(spread[0], 1e-6)
     if factor >= SHRINK_BELOW:
         return image, landmarks
