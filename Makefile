@@ -6,7 +6,7 @@ MODELS := models/prepared
 # Library threads would fight with the test workers and with the matcher's own threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test check format proto docs bench pictures lock clean
+.PHONY: setup demo test campaign check format proto docs bench pictures lock clean
 
 setup: $(MODELS)/.ready
 
@@ -32,6 +32,10 @@ demo: setup
 
 test: setup check
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# Long checks: power cuts at many moments.
+campaign: setup
+	$(BIN)/pytest -m campaign
 
 check: .venv/.ready
 	$(BIN)/ruff check
