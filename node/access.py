@@ -57,6 +57,7 @@ class Act(StrEnum):
     DECIDE_HIT = "DECIDE_HIT"
     READ_STATUS = "READ_STATUS"
     READ_AUDIT = "READ_AUDIT"
+    DECLARE_EXTENSION = "DECLARE_EXTENSION"
     DELIVER = "DELIVER"
     RECEIVE_NOTICE = "RECEIVE_NOTICE"
     SWEEP = "SWEEP"
@@ -151,6 +152,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
             **dict.fromkeys(set(Role) - {Role.NODE}, _RUNNING),
         },
         Act.READ_AUDIT: {Role.AUDITOR: _OVERSIGHT},
+        Act.DECLARE_EXTENSION: {Role.SUPERVISOR: _RUNNING},
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
         Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},

@@ -7,12 +7,16 @@ same before the node answers anyone.
 
 from __future__ import annotations
 
+import fcntl
 import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
 
 from interfaces.central.client import CentralClient, Credentials
 from matcher.engine import Engine
@@ -22,6 +26,9 @@ from node.errors import NotReady
 from node.settings import Settings
 from node.store import Store, biometrics, open_store
 from node.vault import open_vault
+
+LOCK_FILE = "node.lock"
+"""In the data folder; empty, only its lock counts."""
 
 
 def utc_now() -> datetime:
@@ -64,6 +71,7 @@ class Node:
     client: CentralClient
     publishing: threading.Lock = field(default_factory=threading.Lock)
     line: Line = field(default_factory=Line)
+    lock: BinaryIO | None = None
 
     @property
     def member_state(self) -> str:
@@ -79,14 +87,19 @@ def open_node(
     new_id: Callable[[], str] = draw_id,
     jitter: random.Random | None = None,
 ) -> Node:
-    """Open vault and store, load the gallery and prove it; NotReady if they do not agree."""
+    """Open vault and store, load the gallery and prove it.
+
+    Raises NotReady if gallery and store do not agree or another process works on the folder, and
+    VaultUnusable or StoreUnusable.
+    """
     vault = open_vault(settings.vault_key)
-    store = open_store(settings.store_url, vault, member_state=settings.member_state)
-    try:
+    with ExitStack() as opened:
+        lock = opened.enter_context(_lock_folder(settings.data_folder))
+        store = open_store(settings.store_url, vault, member_state=settings.member_state)
+        opened.callback(store.close)
         gallery = load_gallery(store)
-    except BaseException:
-        store.close()
-        raise
+        # From here on close() closes them.
+        opened.pop_all()
     return Node(
         settings=settings,
         now=now,
@@ -96,6 +109,7 @@ def open_node(
         gallery=gallery,
         store=store,
         client=connect_centre(settings),
+        lock=lock,
     )
 
 
@@ -104,6 +118,8 @@ def close(node: Node) -> None:
     node.client.close()
     node.store.wake_watchers()
     node.store.close()
+    if node.lock is not None:
+        node.lock.close()
 
 
 def connect_centre(settings: Settings) -> CentralClient:
@@ -152,6 +168,23 @@ def gallery_agrees(node: Node) -> bool:
     """Whether the gallery holds as many references as the store, all publications awaited."""
     with node.publishing, node.store.read() as transaction:
         return len(node.gallery) == biometrics.count_references(transaction)
+
+
+def _lock_folder(folder: Path) -> BinaryIO:
+    """Keep other processes off the folder: their commits would be missing in our gallery.
+
+    The lock ends with the file, so also when the process is killed.
+    """
+    try:
+        lock = (folder / LOCK_FILE).open("ab")
+    except OSError as error:
+        raise NotReady(f"{folder} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise NotReady(f"another process works on {folder}") from None
+    return lock
 
 
 def _enrol_all(

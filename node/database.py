@@ -24,6 +24,9 @@ BUSY_TIMEOUT_MILLISECONDS = 10_000
 """How long SQLite waits for another process (a backup, a second command line) to let go: longer
 than any commit of ours takes, shorter than a station's patience."""
 
+SCRUB_PATIENCE_MILLISECONDS = 200
+"""How long a scrub waits for readers while it keeps writers out; it is asked for again later."""
+
 MAX_CONNECTIONS = 20
 """Readers at one time; acts run in fewer threads."""
 
@@ -76,7 +79,9 @@ class Database:
         with self._writing, self._engine.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None
+            raw.execute(f"PRAGMA busy_timeout={SCRUB_PATIENCE_MILLISECONDS}")
             busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
         return not busy
 
     def close(self) -> None:
