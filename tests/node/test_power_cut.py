@@ -68,7 +68,8 @@ def _until(answer: Callable[[], bool]) -> bool:
         try:
             answered = answer()
         except StationError as error:
-            assert error.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}, error
+            if error.code not in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
+                raise
         time.sleep(0 if answered else 0.1)
     return answered
 
