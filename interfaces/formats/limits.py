@@ -16,6 +16,10 @@ FINGER_PIXELS = 12_000_000
 FACE_PIXELS = 32_000_000
 """Pixels of a photograph: a 24-megapixel camera passes, a decompression bomb does not."""
 
+TRANSACTION_PIXELS = 100_000_000
+"""Pixels of all images of a transaction together: a card at 1000 ppi has 62 million, and a
+photograph beside it 32."""
+
 SIDE_MAX_PX = 8_192
 """Longest side in pixels: eight inches at 1000 ppi, and every usual camera."""
 

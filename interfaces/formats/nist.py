@@ -61,6 +61,16 @@ class _Reading:
         self.faces: list[FaceSample] = []
         self.missing: Missing = {}
         self.ignored: list[str] = []
+        self.pixels = 0
+
+    def spend(self, record: Record, size: tuple[int, int]) -> None:
+        """Count the pixels of an image before it is decoded; refuse what is too much."""
+        field = f"{record.name}, size"
+        limits.check_sides(*size, pixels_max=limits.FACE_PIXELS, field=field)
+        self.pixels += size[0] * size[1]
+        if self.pixels > limits.TRANSACTION_PIXELS:
+            reason = f"brings the transaction above {limits.TRANSACTION_PIXELS} pixels"
+            raise FormatRefused(Rule.TOO_LARGE, record.name, reason, "send several transactions")
 
     def ignore(self, record: Record, rule: str) -> None:
         """Note that a record is left out, and why."""
@@ -122,6 +132,7 @@ def _read_type_4(record: Record, header: Record, reading: _Reading) -> None:
     image = record.data[TYPE_4_HEAD.size :]
     compression = codes.BINARY_COMPRESSIONS[gca]
     stated = _Stated(named, (width, height), compression, dpi)
+    reading.spend(record, stated.size)
     reading.samples.append(_sample(record, stated, image))
 
 
@@ -143,6 +154,7 @@ def _read_type_14(record: Record, reading: _Reading) -> None:
         raise record.refusal(12, "is not 8", "send 256 grey levels")
     size = (record.count(6), record.count(7))
     stated = _Stated(named, size, record.text(11), _stated_dpi(record))
+    reading.spend(record, size)
     reading.samples.append(_sample(record, stated, record.data))
 
 
@@ -237,6 +249,7 @@ def _read_type_10(record: Record, reading: _Reading) -> None:
         return
     compression = record.text(11)
     size = (record.count(6), record.count(7))
+    reading.spend(record, size)
     try:
         if not _contained(record.data, compression, size):
             reason = "is NONE, which says nothing about colours"

@@ -214,6 +214,20 @@ def test_wsq_tables_that_lie_are_refused_before_decoding(
     assert "decoder" not in found.reason
 
 
+def test_wsq_codes_that_are_no_prefix_code_are_refused(ridges: Grey, encoded: Encoder) -> None:
+    """As many values as before, but three of them with codes of one bit."""
+    data = bytearray(encoded(ridges, "WSQ"))
+    counts = wsq_segment(bytes(data), 0xA6) + 1
+    longest = max(at for at in range(16) if data[counts + at] >= 3)
+    data[counts] += 3
+    data[counts + longest] -= 3
+    assert "does not fit its own numbers" in refusal(bytes(data)).reason
+
+
+def test_a_jpeg_without_its_end_is_refused_before_decoding(ridges: Grey, encoded: Encoder) -> None:
+    assert "its end" in refusal(encoded(ridges, "JPEG")[:-2]).reason
+
+
 def test_jpeg_2000_of_many_tiles_is_refused(ridges: Grey, encoded: Encoder) -> None:
     data = bytearray(encoded(ridges, "JPEG2000"))
     siz = data.index(b"\xff\x4f\xff\x51")

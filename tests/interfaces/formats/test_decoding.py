@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -82,8 +83,10 @@ def test_a_decoder_that_hangs_is_stopped(
     data = encoded(ridges, "PNG")
     with monkeypatch.context() as patched:
         patched.setattr(decoding, "start", impostor("import time; time.sleep(60)"))
+        started = time.monotonic()
         with pytest.raises(FormatRefused, match="gives up"):
             decoding.decode(data, images.inspect(data), colour=False)
+        assert time.monotonic() - started < 20
     monkeypatch.setattr(limits, "DECODE_SECONDS", 20.0)
     assert decoding.decode(data, images.inspect(data), colour=False).shape == ridges.shape
 

@@ -49,6 +49,32 @@ def test_resolution_comes_from_the_container(
     assert finger.dpi == pytest.approx(dpi, rel=1e-3)
 
 
+def test_jfif_density_per_centimetre_is_read(ridges: Grey, encoded: Encoder) -> None:
+    data = bytearray(encoded(ridges, "JPEG"))
+    struct.pack_into(">BHH", data, data.index(b"JFIF") + 7, 2, 197, 197)
+    (finger,) = formats.read_finger(bytes(data), position=INDEX)
+    assert finger.dpi == pytest.approx(500.38)
+
+
+def test_bare_jpeg_2000_codestreams_are_read(ridges: Grey, encoded: Encoder) -> None:
+    data = encoded(ridges, "JPEG2000")
+    stream = data[data.index(b"\xff\x4f\xff\x51") :]
+    (finger,) = formats.read_finger(stream, position=INDEX, dpi=1000.0)
+    np.testing.assert_array_equal(finger.image, ridges)
+    with pytest.raises(FormatRefused, match="cut short"):
+        formats.read_finger(stream[:-1], position=INDEX, dpi=1000.0)
+
+
+@pytest.mark.parametrize("unknown", [b"PPI -1 ", b"PPI 255"])
+def test_wsq_without_resolution_asks_for_it(ridges: Grey, encoded: Encoder, unknown: bytes) -> None:
+    """The NIST software writes -1, or 255 where that did not fit."""
+    data = encoded(ridges, "WSQ").replace(b"PPI 500", unknown)
+    with pytest.raises(FormatRefused, match="states no resolution"):
+        formats.read_finger(data, position=INDEX)
+    (finger,) = formats.read_finger(data, position=INDEX, dpi=569.0)
+    assert finger.dpi == 569.0
+
+
 def test_wsq_comment_gives_the_resolution(ridges: Grey, encoded: Encoder) -> None:
     """The comment of the NIST software says PPI 500."""
     (finger,) = formats.read_finger(encoded(ridges, "WSQ"), position=INDEX)

@@ -199,6 +199,17 @@ def test_binary_finger_records_without_resolution_are_refused(
         formats.read(data)
 
 
+def test_many_small_bombs_in_one_transaction_are_refused(
+    assembled: Assembler, finger_record: Builder, encoded: Callable[..., bytes]
+) -> None:
+    """Each image is allowed, all together are not, and the last is never decoded."""
+    sides = {"f6": b"3400", "f7": b"3500", "f11": b"PNG", "f13": b"0"}
+    bomb = encoded(np.zeros((3_500, 3_400), np.uint8), "PNG")
+    images = [finger_record(idc=idc, image=bomb, **sides) for idc in range(9)]
+    with pytest.raises(FormatRefused, match=r"L01 TOO_LARGE: record 10 .* 100000000 pixels"):
+        formats.read(assembled(*images))
+
+
 def test_a_finger_twice_in_one_impression_is_refused(
     assembled: Assembler, finger_record: Builder
 ) -> None:
