@@ -25,6 +25,7 @@ from matcher.face import compare as compare_faces
 from matcher.gallery import Gallery
 from matcher.lineup import check_models, is_comparable, line_up, name_finger_model, settle
 from matcher.pairing import Described, Pairing, compare, describe, explain
+from matcher.placement import Misplacement, find_misplaced
 from matcher.vocabulary import (
     MINUTIA,
     Comparison,
@@ -49,10 +50,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extraction:
-    """What became of some samples of one person. qualities: one per sample, in their order."""
+    """What became of some samples of one person. qualities: one per sample, in their order.
+
+    misplaced: fingers under two positions, among all samples and not only those of the reference.
+    """
 
     reference: Reference
     qualities: tuple[Quality, ...]
+    misplaced: tuple[Misplacement, ...] = ()
 
 
 class Engine:
@@ -89,10 +94,14 @@ class Engine:
         """
         extracted = [self._extract(sample) for sample in samples]
         found = [template for template, _ in extracted if template is not None]
-        fingers = _choose_fingers(t for t in found if isinstance(t, FingerTemplate))
+        prints = [template for template in found if isinstance(template, FingerTemplate)]
         faces = [template for template in found if isinstance(template, FaceTemplate)]
         face = max(faces, key=lambda template: template.quality, default=None)
-        return Extraction(Reference(fingers, face), tuple(quality for _, quality in extracted))
+        return Extraction(
+            Reference(_choose_fingers(prints), face),
+            tuple(quality for _, quality in extracted),
+            find_misplaced(prints),
+        )
 
     def compare(self, probe: Reference, reference: Reference) -> Comparison:
         """Compare a probe with one reference over everything that both have.

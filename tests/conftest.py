@@ -14,7 +14,7 @@ from PIL import Image
 
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from matcher.engine import Engine
-from matcher.vocabulary import TEN_FINGERS, FingerPosition
+from matcher.vocabulary import TEN_FINGERS, FingerPosition, Impression
 from models.synthesis.conditions import GOOD, Condition
 from models.synthesis.faces import render_face
 from models.synthesis.persons import Person, capture_fingers
@@ -62,18 +62,23 @@ def _capture(
     taking: int = 0,
     *,
     fingers: tuple[FingerPosition, ...] = TWO_FINGERS,
+    rolled: tuple[FingerPosition, ...] = (),
     face: bool = True,
     condition: Condition = GOOD,
 ) -> terms_pb2.Capture:
-    """A capture with the fingers named; the others are declared amputated."""
+    """A capture with the fingers named, flat and some rolled; the others declared amputated."""
+    impressions = [
+        *((position, Impression.FLAT) for position in fingers),
+        *((position, Impression.ROLLED) for position in rolled),
+    ]
     return terms_pb2.Capture(
         fingers=[
             terms_pb2.FingerImage(
                 position=int(position),  # type: ignore[arg-type]
-                impression=terms_pb2.IMPRESSION_FLAT,
-                image=_finger_png(person, taking, position, condition),
+                impression=terms_pb2.Impression.Value(f"IMPRESSION_{impression.name}"),
+                image=_finger_png(person, taking, position, (impression, condition)),
             )
-            for position in fingers
+            for position, impression in impressions
         ],
         face=terms_pb2.FaceImage(image=_face_png(person, taking)) if face else None,
         missing_fingers=[
@@ -82,7 +87,7 @@ def _capture(
                 reason=terms_pb2.MISSING_REASON_AMPUTATED,
             )
             for position in TEN_FINGERS
-            if position not in fingers
+            if position not in (*fingers, *rolled)
         ],
     )
 
@@ -93,9 +98,16 @@ def _person(seed: int) -> Person:
 
 
 @cache
-def _finger_png(person: int, taking: int, position: FingerPosition, condition: Condition) -> bytes:
+def _finger_png(
+    person: int, taking: int, position: FingerPosition, how: tuple[Impression, Condition]
+) -> bytes:
+    impression, condition = how
     (sample,) = capture_fingers(
-        _person(person), capture_seed=taking, positions=(position,), condition=condition
+        _person(person),
+        capture_seed=taking,
+        positions=(position,),
+        impression=impression,
+        condition=condition,
     )
     return _png(sample.image, dpi=sample.dpi)
 

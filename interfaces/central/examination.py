@@ -35,6 +35,7 @@ from interfaces.eurodac.statistics import RowKind
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
+from matcher.placement import Misplacement
 from matcher.vocabulary import Candidate, FingerPosition, FingerSample, Quality, Reference
 
 MAX_HITS = 50
@@ -129,7 +130,7 @@ def _find(centre: Centre, arrival: Arrival, stored: StoredDataSet | None) -> _Fi
     except FormatRefused as refusal:
         return _Findings(Reference(), (_refusal(refusal.rule.split()[0], refusal.remedy),))
     qualities = extraction.qualities[: len(samples.fingers)]
-    refusals = _refusals(centre, samples.fingers, qualities)
+    refusals = _refusals(centre, samples.fingers, qualities) or _misplaced(extraction.misplaced)
     if refusals or not comparison.compared(category):
         return _Findings(extraction.reference, refusals)
     faces = comparison.face_compared(
@@ -186,6 +187,21 @@ def _refusals(
     ]
     enough = len(fingers) - len(poor) >= limits.good_fingers
     return () if enough or not fingers else tuple(poor)
+
+
+def _misplaced(found: tuple[Misplacement, ...]) -> tuple[central_pb2.SampleRefusal, ...]:
+    """One refusal per position that holds a finger of another position."""
+    return tuple(
+        _refusal("Q02" if pair.swapped else "Q06", _HINTS[pair.swapped], position)
+        for pair in found
+        for position in (pair.one, pair.other)
+    )
+
+
+_HINTS = {
+    True: "this is another finger in its other impression; take both again in order",
+    False: "this finger was captured under two positions; take both again",
+}
 
 
 def _refusal(

@@ -27,6 +27,7 @@ from interfaces.eurodac.policy import Policy
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher.engine import Engine
+from matcher.vocabulary import FingerPosition
 from models.synthesis.conditions import TOO_DRY
 
 pb = central_pb2
@@ -268,6 +269,26 @@ def test_unusable_prints_are_refused_and_resent_under_the_same_number(europe: Eu
     )
     intake.resend(europe.centre, "DK", resend)
     assert _hits(europe.result("DK")) == [stored]
+
+
+def test_swapped_fingers_are_refused_and_may_be_resent_under_the_same_number(
+    europe: Europe,
+) -> None:
+    index, middle = terms_pb2.FINGER_POSITION_RIGHT_INDEX, terms_pb2.FINGER_POSITION_RIGHT_MIDDLE
+    both = (FingerPosition.RIGHT_INDEX, FingerPosition.RIGHT_MIDDLE)
+    good = europe.capture_of(1, 1, fingers=both, rolled=both)
+    swapped = terms_pb2.Capture.FromString(good.SerializeToString())
+    swapped.fingers[0].position, swapped.fingers[1].position = middle, index
+    number = europe.transmit("DK", Category.APPLICANT_REG, person=1, capture=swapped)
+    europe.settle()
+    (notice,) = europe.notices("DK")
+    refused = {(sample.code, sample.position) for sample in notice.quality_refusal.samples}
+    assert refused == {("Q02", index), ("Q02", middle)}
+    resend = pb.ResendBiometricsRequest(
+        request_id="again", reference_number=number, capture=good, lane=pb.LANE_NORMAL
+    )
+    intake.resend(europe.centre, "DK", resend)
+    assert europe.result("DK").outcome == Outcome.OUTCOME_NEGATIVE
 
 
 def test_the_same_request_has_one_effect_and_one_answer(europe: Europe) -> None:
