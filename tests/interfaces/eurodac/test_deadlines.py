@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -167,6 +168,15 @@ def test_a_clock_without_its_event_is_refused(category: Category) -> None:
     with pytest.raises(RuleBroken) as refused:
         transmission(DataSet(category, "DK"))
     assert refused.value.violations[0].code == "V04"
+
+
+@pytest.mark.parametrize("name", ["arrival_after_take_charge_on", "arrival_after_relocation_on"])
+def test_an_arrival_starts_its_clock_and_not_the_earlier_application(name: str) -> None:
+    """The application's date is the one that the transferring State entered, Art. 17(1)(g)."""
+    applied = Event("x", datetime(2026, 1, 1, tzinfo=UTC))
+    values: dict[str, Any] = {"event": applied, name: date(2026, 7, 2)}
+    arrived = DataSet(Category.APPLICANT_ARRIVAL, "DK", **values)
+    assert transmission(arrived).starts_at == datetime(2026, 7, 1, 22, tzinfo=UTC)
 
 
 def test_every_column_with_a_clock_has_its_second_clocks() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, Data
 from interfaces.eurodac.deadlines import SECOND_CLOCKS
 from interfaces.eurodac.fields import EXCEPTIONS, IN_COMMON_REPOSITORY, REQUIREMENTS, Field
 from interfaces.eurodac.limits import LIMITS, Calendar
+from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.retention import retention_rule
+from interfaces.eurodac.updates import UPDATES, StatusEvent
 
 TABLES = Path(__file__).parents[2] / "tables"
 
@@ -130,3 +133,31 @@ def test_every_row_of_the_law_is_transcribed() -> None:
     assert {Group(one) for one in ids("B_second_clocks")} == SECOND_CLOCKS.keys()
     assert {Category(one) for one in ids("H_retention")} == set(STORED)
     assert ids("C_table") == list(LIMITS)
+
+
+@pytest.mark.table("P_policy")
+def test_the_decisions_unless_configured(row: Mapping[str, str]) -> None:
+    assert str(getattr(Policy(), row["id"])) == row["value"]
+
+
+def test_every_decision_is_transcribed() -> None:
+    assert ids("P_policy") == [field.name for field in fields(Policy)]
+
+
+@pytest.mark.table("D_events")
+def test_the_events_after_the_first_transmission(row: Mapping[str, str]) -> None:
+    rule = UPDATES[StatusEvent(row["id"])]
+    assert {
+        "id": row["id"],
+        "actor": rule.actor.value,
+        "act": rule.act.value,
+        "article": rule.article,
+        "groups": " ".join(column.value for column in Group if column in rule.groups),
+        "fields": " ".join(rule.fields),
+        "becomes": " ".join(category.value for _, category in rule.becomes),
+        "notice": "" if rule.notice is None else rule.notice.value,
+    } == row
+
+
+def test_every_event_is_transcribed() -> None:
+    assert ids("D_events") == [event.value for event in StatusEvent]
