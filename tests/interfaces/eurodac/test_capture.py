@@ -11,6 +11,7 @@ from interfaces.eurodac.ages import EIGHTEEN, is_minor
 from interfaces.eurodac.capture import (
     Accompaniment,
     AgeProof,
+    Measure,
     MinorSafeguards,
     Obstacle,
     check_age,
@@ -98,3 +99,16 @@ def test_temporary_protection_waits_for_its_day(row: Mapping[str, str]) -> None:
 def test_whoever_may_be_under_eighteen_is_a_minor(born: str, day: str, expected: bool) -> None:
     assert EIGHTEEN == 18
     assert is_minor(born, datetime.fromisoformat(f"{day}T12:00Z"), state="DK") is expected
+
+
+def test_what_is_not_stated_of_an_obstacle_is_not_so() -> None:
+    assert measures(Obstacle(refused=False)) == (Measure.RETAKE_TASK,)
+    assert measures(Obstacle(refused=True)) == (Measure.NATIONAL_MEASURES,)
+    assert measures(Obstacle(refused=True, applicant=True)) == (
+        Measure.NATIONAL_MEASURES,
+        Measure.ASYLUM_LAW_CONSEQUENCES,
+    )
+    assert measures(Obstacle(refused=False, self_inflicted=True)) == (
+        Measure.RETAKE_TASK,
+        Measure.NATIONAL_MEASURES,
+    )
