@@ -29,9 +29,9 @@ FLOW_NONE, FLOW_FULL = 0.75, 0.93
 CONTRAST_NONE_GREY, CONTRAST_FULL_GREY = 3.0, 50.0
 """Standard deviation of grey between ridges and valleys: invisible to the eye; black on white."""
 
-SKEW_IDEAL, SKEW_SLACK, SKEW_SPOILT = -0.6, 0.3, 1.8
-"""Skewness of the grey around its local mean: dry prints are sparse dark dots (very negative),
-wet prints are sparse light gaps (positive). Slack and ruin are distances from the ideal."""
+SKEW_DRY, SKEW_DRYISH, SKEW_WETTISH, SKEW_WET = -1.9, -0.9, -0.1, 1.0
+"""Skewness of the grey around its local mean: dry prints are sparse dark dots (negative), wet
+prints have sparse light gaps (positive). Ruin on either side, and where it begins."""
 
 MINUTIAE_FULL = 50.0
 """Expected minutiae that will be found again, beyond which more of them add little."""
@@ -48,21 +48,26 @@ WORST, BEST = 8.1, 14.6
 """Weighted sums that score 0 and 100: the 1st and the 97th percentile of the prints fitted on."""
 
 GOOD_SCORE = 60
-"""From here on nothing more is asked of the person."""
+"""From here on nothing more is asked of the person, unless one component is poor."""
+
+POOR_SHARE = 0.3
+"""A component below this deserves a hint even if the others make up for it."""
 
 NOTHING = "no ridges found: lay the finger flat on the clean glass and hold it still"
 DRY = "too dry: moisten the finger and press a little harder"
 WET = "too wet: wipe finger and glass dry and press less"
+UNCLEAR = "ridges are smudged or broken: clean finger and glass and hold still"
 HINTS = MappingProxyType(
     {
         "area": "too little of the finger on the glass: lay it flat and in the middle",
         "contrast": "too faint: press a little harder",
-        "clarity": "ridges are smudged or broken: clean finger and glass and hold still",
-        "ridge_flow": "ridges are smudged or broken: clean finger and glass and hold still",
+        "clarity": UNCLEAR,
+        "ridge_flow": UNCLEAR,
+        "moisture": UNCLEAR,
         "minutiae": "too few details: roll or lay the finger so that its whole tip is seen",
     }
 )
-"""What the weakest component asks for; moisture has two directions and is told apart by hand."""
+"""What the weakest component asks for, where moisture does not explain it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,11 +92,11 @@ def assess_finger(finger: Finger) -> Quality:
     skew = skewness(finger)
     parts = components(finger, skew)
     weakest = min(parts, key=lambda name: parts[name])
-    moist = WET if skew > SKEW_IDEAL else DRY
-    hint = moist if weakest == "moisture" else HINTS[weakest]
+    hint = advise(weakest, skew)
     score = weigh(parts) if len(finger.findings) >= MINUTIAE_LEAST else 0
     rounded = MappingProxyType({name: round(100 * value, 1) for name, value in parts.items()})
-    return Quality(score, rounded, "" if score >= GOOD_SCORE else hint)
+    content = score >= GOOD_SCORE and parts[weakest] >= POOR_SHARE
+    return Quality(score, rounded, "" if content else hint)
 
 
 def components(finger: Finger, skew: float) -> dict[str, float]:
@@ -105,9 +110,16 @@ def components(finger: Finger, skew: float) -> dict[str, float]:
         "clarity": share(float(finger.field.purity[inside].mean()), CLARITY_NONE, CLARITY_FULL),
         "ridge_flow": share(float(finger.field.coherence[inside].mean()), FLOW_NONE, FLOW_FULL),
         "contrast": share(np.log(grey), np.log(CONTRAST_NONE_GREY), np.log(CONTRAST_FULL_GREY)),
-        "moisture": 1 - share(abs(skew - SKEW_IDEAL), SKEW_SLACK, SKEW_SPOILT),
+        "moisture": share(-skew, -SKEW_WET, -SKEW_WETTISH) * share(skew, SKEW_DRY, SKEW_DRYISH),
         "minutiae": share(np.log1p(expected), 0.0, np.log1p(MINUTIAE_FULL)),
     }
+
+
+def advise(weakest: str, skew: float) -> str:
+    """Say what to do about the weakest component; unclear ridges are mostly dry or wet ones."""
+    if HINTS[weakest] is not UNCLEAR or SKEW_DRYISH <= skew <= SKEW_WETTISH:
+        return HINTS[weakest]
+    return DRY if skew < SKEW_DRYISH else WET
 
 
 def share(value: float, none: float, full: float) -> float:

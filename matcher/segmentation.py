@@ -19,8 +19,9 @@ PURITY_SURE = 0.34
 PURITY_LEAST = 0.24
 """Share that still counts as ridges where it touches sure ones: faint and dry edges."""
 
-CONTRAST_SHARE_LEAST = 0.25
-"""Contrast below this share of the print's own is a ghost print or an empty platen."""
+CONTRAST_SHARE_LEAST = 0.15
+"""Contrast below this share of the print's own is a ghost print or an empty platen. The print's
+own is the mean weighted by contrast, so that a large ghost does not set the measure."""
 
 AREA_CELLS_LEAST = 12
 """Smaller islands (3 mm²) carry too few ridges to compare."""
@@ -41,7 +42,8 @@ def segment(field: RidgeField, contrast: Floats, shape: tuple[int, int]) -> Mask
     if not sure.any():
         return np.zeros(shape, np.bool_)
     cell_contrast = gather_in_cells(contrast, likeness)
-    usual = float(np.median(cell_contrast[sure]))
+    own = cell_contrast[sure]
+    usual = float((own * own).sum() / own.sum())
     cells = (likeness > PURITY_LEAST) & (cell_contrast > CONTRAST_SHARE_LEAST * usual)
     smooth = blur(join(cells, sure).astype(np.float32), 0.7)
     return spread_to_pixels(smooth, shape) > 0.5
@@ -50,7 +52,7 @@ def segment(field: RidgeField, contrast: Floats, shape: tuple[int, int]) -> Mask
 def join(cells: Mask, sure: Mask) -> Mask:
     """Drop strips and what touches no sure cell, and fill holes of a cell mask."""
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (STRIP_CELLS, STRIP_CELLS))
-    padded = np.pad(cells.astype(np.uint8), STRIP_CELLS, mode="edge")
+    padded = np.pad(cells.astype(np.uint8), STRIP_CELLS)
     opened = np.asarray(cv2.morphologyEx(padded, cv2.MORPH_OPEN, disk), np.uint8)
     kept = touching(opened, np.pad(sure, STRIP_CELLS), AREA_CELLS_LEAST)
     holes = 1 - kept
