@@ -91,7 +91,7 @@ def padding(length: int) -> tuple[int, int]:
     """Return the zeros before and after an axis so that windows are centred on every step.
 
     >>> padding(32)
-    (12, 20)
+    (12, 12)
     """
     before = (WINDOW_PX - STEP_PX) // 2
     steps = -(-length // STEP_PX)
