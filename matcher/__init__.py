@@ -1,1 +1,1 @@
-"""Biometrics in the words of ISO/IEC 2382-37: samples in; references, scores, candidate lists out."""
+"""Biometrics in the words of ISO/IEC 2382-37: samples in; references and candidate lists out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from models.synthesis.face_paint import linear, soft_noise
 from models.synthesis.face_relief import Plane, face_plane, half_width, soft_step
 from models.synthesis.face_traits import Shape, Traits
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
 
 CROWN = 0.46
 """From the crown down to a mean hairline, in face units."""

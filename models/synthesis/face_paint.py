@@ -6,6 +6,8 @@ over what is there through a soft mask.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from models.synthesis.face_relief import (
 )
 from models.synthesis.face_traits import Capture, Colours, Shape, Traits
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
 
 GAMMA = 2.2
 """Exponent between linear light and sRGB levels, close enough for a painting."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.synthesis.face_traits import Capture, Shape
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
 
 UNITS_PER_SIDE = 4.1
 """Side of the painted square in face units: head, hair, neck and shoulders."""
