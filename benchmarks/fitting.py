@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.rates import trace_curve
 from benchmarks.trials import Enrolled, Pairs
 from matcher.evidence import SIZE
-from matcher.pairing import BASE, describe, explain
+from matcher.pairing import describe, explain
 from matcher.vocabulary import SUBPIXELS, FingerTemplate
 
 NON_MATED_PRIOR = 100.0
@@ -117,13 +117,12 @@ def fit_calibration(pairs: Pairs) -> str:
     raw = [read_raw(curve.thresholds, curve.fmr, 10.0 ** (-score / 10.0)) for score in KNOT_SCORES]
     settle = np.maximum.accumulate(np.array(raw) + 1e-3 * np.arange(len(raw)))
     slope, offset = fit_line(pairs)
-    floor = np.log(share_at_floor(pairs, mated=True) / share_at_floor(pairs, mated=False))
     return "\n".join(
         (
             f"RAW_KNOTS = np.array([{', '.join(f'{value:.2f}' for value in settle)}])",
             f"SCORE_KNOTS = np.array([{', '.join(f'{value:.1f}' for value in KNOT_SCORES)}])",
             f"LLR_SLOPE, LLR_OFFSET = {slope:.3f}, {offset:.2f}",
-            f"# log-likelihood ratio of a score below that of no evidence: {floor:.2f}",
+            f"LLR_LEAST = {floor(pairs):.2f}",
         )
     )
 
@@ -141,7 +140,8 @@ def fit_line(pairs: Pairs) -> tuple[float, float]:
     return float(weights[0]), offset
 
 
-def share_at_floor(pairs: Pairs, *, mated: bool) -> float:
-    """Share of the mated or non-mated pairs whose evidence is nil or against them."""
-    chosen = pairs.mated == mated
-    return float(np.mean(pairs.score[chosen] <= float(BASE)))
+def floor(pairs: Pairs) -> float:
+    """Log-likelihood ratio of the lower half of the non-mated scores, one mated pair added."""
+    median = np.median(pairs.score[~pairs.mated])
+    low = int(np.sum(pairs.score[pairs.mated] <= median)) + 1
+    return float(np.log(low / (int(pairs.mated.sum()) + 1) / 0.5))

@@ -32,6 +32,10 @@ SECTIONS = 6
 CELLS = 64
 """Places told apart around a minutia: one machine word for each section; 128 gain nothing."""
 
+CROWD_PX = 30.0
+"""Distance up to which minutiae share their weight, about three ridges: they come and go together
+at cores, scars and creases, and whole strings of them in whorls match those of other whorls."""
+
 SPREAD_PX = 7.0
 """Standard deviation of a neighbour's place: the jitter of detection plus plastic distortion."""
 
@@ -67,10 +71,10 @@ WORDS = SECTIONS + 1
 class Described:
     """One finger made ready for the kernels; the order of its minutiae is by direction.
 
-    places: float32 (n, PLACE_COLUMNS): x, y in pixels at 500 dpi, y growing upwards, cosine
-    and sine of the direction, weight 0-1. words: uint64 (n, WORDS). outline: (OUTLINE_SIDES,),
-    float32, largest projection of the minutiae on each direction. order: int64 (n,), index of each
-    minutia in the template that was described.
+    places: float32 (n, PLACE_COLUMNS): x, y in pixels at 500 dpi, y growing upwards, cosine and
+    sine of the direction, weight 0-1 by quality and crowd. words: uint64 (n, WORDS). outline:
+    float32 (OUTLINE_SIDES,), largest projection of the minutiae on each direction. order: int64
+    (n,), index of each minutia in the template that was described.
     """
 
     places: NDArray[np.float32]
@@ -103,14 +107,18 @@ def _canonical_order(minutiae: NDArray[np.void]) -> NDArray[np.int64]:
 def _places(minutiae: NDArray[np.void]) -> NDArray[np.float32]:
     """Minutiae as the rows of Described.places."""
     angle = minutiae["angle"] * (2.0 * pi / 65536.0)
-    columns = (
-        minutiae["x"] / SUBPIXELS,
-        minutiae["y"] / -SUBPIXELS,
-        np.cos(angle),
-        np.sin(angle),
-        np.minimum(minutiae["quality"], 100) / 100.0,
-    )
+    x, y = minutiae["x"] / SUBPIXELS, minutiae["y"] / -SUBPIXELS
+    quality = np.minimum(minutiae["quality"], 100) / 100.0
+    weight = quality / np.sqrt(_crowd(x, y))
+    columns = (x, y, np.cos(angle), np.sin(angle), weight)
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _crowd(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many minutiae stand around each place, itself included, the farther the less."""
+    gap = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
+    crowd: NDArray[np.float64] = np.maximum(1.0 - gap / CROWD_PX**2, 0.0).sum(axis=1)
+    return crowd
 
 
 def _directions(sides: int) -> NDArray[np.float32]:

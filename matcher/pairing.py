@@ -152,7 +152,7 @@ def _compare(
     return scores
 
 
-EVIDENCE_WEIGHTS = np.array([0.492, -1.995, 3.898, 0.670, -0.093, -0.565, 0.0], np.float32)
+EVIDENCE_WEIGHTS = np.array([0.946, -2.879, 4.707, 1.373, -0.090, -0.661, 0.0], np.float32)
 """Weight of each entry of the evidence, fitted by `python -m benchmarks.accuracy --fit-weights`."""
 
 BASE = np.float32(4.0)

@@ -12,6 +12,7 @@ from matcher.cylinders import (
     BIT_THRESHOLD,
     CELL_PLACES,
     CELLS,
+    CROWD_PX,
     MIN_NEIGHBOURS,
     MIN_SEEN_CELLS,
     OUTLINE_DIRECTIONS,
@@ -83,3 +84,14 @@ def test_cylinders_hold_the_bits_that_loops_find(seed: int, size: int) -> None:
 
 def _bits(word: int) -> set[int]:
     return {bit for bit in range(64) if word >> bit & 1}
+
+
+def test_a_minutia_weighs_by_its_quality_and_less_in_a_crowd() -> None:
+    random = np.random.default_rng(4)
+    minutiae = scatter(50, random)
+    finger = described(minutiae)
+    for row, place in enumerate(finger.places.astype(float)):
+        gaps = [math.hypot(place[0] - other[0], place[1] - other[1]) for other in finger.places]
+        crowd = sum(1 - (gap / CROWD_PX) ** 2 for gap in gaps if gap < CROWD_PX)
+        quality = minutiae["quality"][finger.order[row]] / 100
+        assert place[4] == pytest.approx(quality / math.sqrt(crowd), rel=1e-5)
