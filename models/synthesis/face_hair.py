@@ -12,7 +12,7 @@ from models.synthesis.face_paint import linear, soft_noise
 from models.synthesis.face_relief import Plane, face_plane, half_width, soft_step
 from models.synthesis.face_traits import Shape, Traits
 
-Floats = NDArray[Any]
+Floats = NDArray[np.floating[Any]]
 
 CROWN = 0.46
 """From the crown down to a mean hairline, in face units."""

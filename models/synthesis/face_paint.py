@@ -24,7 +24,7 @@ from models.synthesis.face_relief import (
 )
 from models.synthesis.face_traits import Capture, Colours, Shape, Traits
 
-Floats = NDArray[Any]
+Floats = NDArray[np.floating[Any]]
 
 GAMMA = 2.2
 """Exponent between linear light and sRGB levels, close enough for a painting."""
@@ -52,8 +52,8 @@ def soft_noise(rng: np.random.Generator, size: float, shape: tuple[int, int]) ->
     sigma = size * PIXELS_PER_UNIT
     step = max(int(sigma / 2), 1)
     small = rng.standard_normal((shape[0] // step + 4, shape[1] // step + 4), dtype=np.float32)
-    small = cv2.GaussianBlur(small, (0, 0), max(sigma / step, 0.3))
-    noise = cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    smooth = cv2.GaussianBlur(small, (0, 0), max(sigma / step, 0.3))
+    noise = cv2.resize(smooth, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
     return np.asarray(noise / max(float(noise.std()), 1e-6), np.float32)
 
 

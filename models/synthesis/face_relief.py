@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.synthesis.face_traits import Capture, Shape
 
-Floats = NDArray[Any]
+Floats = NDArray[np.floating[Any]]
 
 UNITS_PER_SIDE = 4.1
 """Side of the painted square in face units: head, hair, neck and shoulders."""
@@ -114,7 +114,8 @@ def face_relief(shape: Shape, capture: Capture) -> tuple[Floats, Floats]:
     relief = depth + _brow_and_eyes(shape, plane) + _nose(shape, plane)
     relief = relief + _cheeks(shape, capture, plane) + _mouth(shape, capture, plane)
     relief = relief + shape.chin_bump * bump(plane, (0, shape.chin_y - 0.17), (0.17, 0.10))
-    return cv2.GaussianBlur(np.asarray(relief * inside, np.float32), (0, 0), 1.5), inside
+    smooth = cv2.GaussianBlur(np.asarray(relief * inside, np.float32), (0, 0), 1.5)
+    return np.asarray(smooth, np.float32), inside
 
 
 def _brow_and_eyes(shape: Shape, plane: Plane) -> Floats:
