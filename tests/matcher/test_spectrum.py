@@ -23,10 +23,8 @@ from matcher.spectrum import (
 def atom(wave_x: float, wave_y: float) -> NDArray[np.complex128]:
     offset = np.arange(WINDOW_PX) - (WINDOW_PX - 1) / 2
     bell = np.outer(window(), window())
-    wave: NDArray[np.complex128] = (
-        bell * np.exp(-2j * np.pi * (wave_y * offset[:, None] + wave_x * offset)) / WINDOW_PX
-    )
-    return wave
+    wave = bell * np.exp(-2j * np.pi * (wave_y * offset[:, None] + wave_x * offset)) / WINDOW_PX
+    return np.asarray(wave, np.complex128)
 
 
 def test_a_spectrum_is_the_sum_over_its_window() -> None:
