@@ -21,6 +21,7 @@ from node.access import Actor
 from node.assembly import Node
 from node.custody import Change, Erasure
 from node.enrolment import Enrolment
+from node.inbox import Follower
 from node.marks import MarkChange
 from node.outbox import Courier, Step, deliver
 from node.store import dossiers, parcels, records
@@ -285,3 +286,77 @@ def test_a_courier_delivers_what_is_queued_and_stops_when_told(
 def test_every_method_of_the_service_that_changes_something_can_be_queued() -> None:
     service = central_pb2.DESCRIPTOR.services_by_name["CentralSystemService"]
     assert set(outbox.METHODS) == {method.name for method in service.methods}
+
+
+def test_a_result_that_overtakes_its_receipt_is_not_taken_back(
+    *,
+    serve_centre: ServeCentre,
+    open_at: OpenAt,
+    tmp_path: Path,
+    station: Actor,
+    enrolment_of: EnrolmentOf,
+) -> None:
+    _, address = serve_centre(Fault("TransmitDataSet", Kind.LOSE_ANSWER, times=1))
+    node = open_at(tmp_path / "dk", central=address)
+    number = enrolment.enrol(node, station, enrolment_of(1)).reference_number
+    assert deliver(node).step is Step.PUT_OFF
+    follower = Follower(node)
+    follower.start()
+    ends = time.monotonic() + 10
+    while case_of(node, number).finding is None and time.monotonic() < ends:
+        time.sleep(0.02)
+    follower.stop()
+    assert case_of(node, number).delivery is Delivery.ANSWERED
+    node.store.parcel_queued.clear()
+    with node.store.write() as transaction:
+        (parcel,) = parcels.find_waiting(transaction, number)
+        parcels.put_off(transaction, parcel.parcel_id, node.now(), aside=False)
+    assert deliver(node).step is Step.DELIVERED
+    case = case_of(node, number)
+    assert (case.delivery, case.tasks) == (Delivery.ANSWERED, ())
+    assert case.retained_until is not None
+
+
+def test_what_may_have_arrived_is_erased_at_the_centre_too(
+    *,
+    serve_centre: ServeCentre,
+    open_at: OpenAt,
+    tmp_path: Path,
+    station: Actor,
+    supervisor: Actor,
+    enrolment_of: EnrolmentOf,
+) -> None:
+    centre, address = serve_centre(Fault("TransmitDataSet", Kind.LOSE_ANSWER, times=1))
+    node = open_at(tmp_path / "dk", central=address)
+    number = enrolment.enrol(node, station, enrolment_of(1)).reference_number
+    assert deliver(node).step is Step.PUT_OFF
+    assert known_at(centre) == [number]
+    custody.erase(node, supervisor, Erasure("e1", number, ErasureGround.CITIZENSHIP))
+    assert steps(node, 2) == [Step.DELIVERED, Step.IDLE]
+    assert known_at(centre) == []
+
+
+def test_what_is_erased_while_the_line_is_built_does_not_leave(
+    *,
+    serve_centre: ServeCentre,
+    open_at: OpenAt,
+    tmp_path: Path,
+    station: Actor,
+    supervisor: Actor,
+    enrolment_of: EnrolmentOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    centre, address = serve_centre()
+    node = open_at(tmp_path / "dk", central=address)
+    number = enrolment.enrol(node, station, enrolment_of(1)).reference_number
+    connect = node.client.connect
+
+    def erase_and_connect() -> None:
+        custody.erase(node, supervisor, Erasure("e1", number, ErasureGround.CITIZENSHIP))
+        connect()
+
+    monkeypatch.setattr(node.client, "connect", erase_and_connect)
+    assert deliver(node).step is Step.PUT_OFF
+    monkeypatch.undo()
+    assert deliver(node).step is Step.IDLE
+    assert known_at(centre) == []
