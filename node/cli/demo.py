@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from rich.table import Table
 
 from models.prepare import PREPARED
-from node.cli import show
+from node import show
 from node.demo.cast import Cast, CastError, real_cast, synthetic_cast
 from node.demo.pictures import draw_all
 from node.demo.stage import StageError, set_up

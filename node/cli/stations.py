@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
-from node.cli import show
+from node import show
 from node.cli.samples import FILE, capture_options, read_capture, read_data_set
 from node.station import Identity, Station, StationError
 

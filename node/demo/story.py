@@ -14,8 +14,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
+from node import show
 from node.access import Role
-from node.cli import show
 from node.demo.cast import Cast
 from node.demo.stage import Stage
 from node.station import Station, StationError
