@@ -63,7 +63,12 @@ def double(entries: list[Entry], at: int) -> list[Entry]:
     return [*entries[: at + 1], *entries[at:]]
 
 
-@pytest.mark.parametrize("tamper", [alter, drop, swap, double])
+def renumber(entries: list[Entry], at: int) -> list[Entry]:
+    later = [replace(entry, number=entry.number + 1) for entry in entries[at:]]
+    return [*entries[:at], *later]
+
+
+@pytest.mark.parametrize("tamper", [alter, drop, swap, double, renumber])
 @given(at=st.integers(0, 4))
 def test_the_first_entry_that_does_not_fit_is_named(
     tamper: Callable[[list[Entry], int], list[Entry]], at: int
