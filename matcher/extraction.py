@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.errors import Malformed
-from matcher.minutiae import Findings, find_minutiae
-from matcher.quality import Finger, assess_finger
+from matcher.minutiae import NO_FINDINGS, Findings, find_minutiae
+from matcher.quality import TOO_LARGE, Finger, assess_finger, unusable
 from matcher.ridges import enhance, measure, normalise
 from matcher.segmentation import segment
 from matcher.spectrum import analyse
@@ -40,6 +40,11 @@ MINUTIAE_MOST = 128
 """Minutiae kept of one finger, best first, so that a template stays below two kilobytes."""
 
 
+FINGER_MOST_PX = 2000
+"""A picture of more than 100 mm (at 500 dpi) shows no single finger; its resolution is wrong, and
+reading it would take seconds and gigabytes."""
+
+
 def extract_finger(
     sample: FingerSample, *, trace: Trace | None = None
 ) -> tuple[FingerTemplate, Quality]:
@@ -49,7 +54,25 @@ def extract_finger(
     error: it gives quality 0, no minutiae and the reason in the hint.
     """
     check(sample)
-    image = resample(sample.image, sample.dpi)
+    height, width = template_size(sample)
+    if max(height, width) > FINGER_MOST_PX:
+        findings, quality = NO_FINDINGS, unusable(TOO_LARGE)
+    else:
+        findings, quality = read(resample(sample.image, (height, width)), trace)
+    template = FingerTemplate(
+        minutiae=pack(best(findings, MINUTIAE_MOST if quality.score else 0)),
+        width=width,
+        height=height,
+        quality=quality.score,
+        model=MODEL,
+        position=sample.position,
+        impression=sample.impression,
+    )
+    return template, quality
+
+
+def read(image: NDArray[np.uint8], trace: Trace | None) -> tuple[Findings, Quality]:
+    """Read the minutiae of a finger at 500 dpi, step by step."""
     show(trace, "image", image)
     flat, contrast = normalise(image)
     show(trace, "normalised", flat)
@@ -64,18 +87,7 @@ def extract_finger(
     planes = enhance(spectra, field, mask)
     show(trace, "ridges", planes[0])
     findings = find_minutiae(planes, field, mask)
-    quality = assess_finger(Finger(image, contrast, mask, field, findings))
-    minutiae = pack(best(findings, MINUTIAE_MOST if quality.score else 0))
-    template = FingerTemplate(
-        minutiae=minutiae,
-        width=image.shape[1],
-        height=image.shape[0],
-        quality=quality.score,
-        model=MODEL,
-        position=sample.position,
-        impression=sample.impression,
-    )
-    return template, quality
+    return findings, assess_finger(Finger(image, contrast, mask, field, findings))
 
 
 def check(sample: FingerSample) -> None:
@@ -89,14 +101,21 @@ def check(sample: FingerSample) -> None:
         raise Malformed(f"a finger image has {DPI_LEAST:.0f} to {DPI_MOST:.0f} dpi")
 
 
-def resample(image: NDArray[np.uint8], dpi: float) -> NDArray[np.uint8]:
-    """Bring an image to the resolution of templates."""
-    scale = TEMPLATE_DPI / dpi
+def template_size(sample: FingerSample) -> tuple[int, int]:
+    """Height and width of a sample at the resolution of templates."""
+    scale = TEMPLATE_DPI / sample.dpi
     if abs(scale - 1) < SCALE_SLACK:
+        scale = 1.0
+    height, width = (max(1, round(side * scale)) for side in sample.image.shape)
+    return height, width
+
+
+def resample(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Bring an image to the given height and width."""
+    if image.shape == size:
         return image
-    height, width = (max(1, round(side * scale)) for side in image.shape)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+    method = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=method), np.uint8)
 
 
 def best(findings: Findings, most: int) -> Findings:

@@ -67,6 +67,11 @@ class Findings:
         return Findings(*(part[chosen] for part in parts))
 
 
+NOTHING = np.zeros(0, np.float32)
+NO_FINDINGS = Findings(NOTHING, NOTHING, NOTHING, np.zeros(0, np.bool_), NOTHING)
+"""What a picture without a finger holds."""
+
+
 def find_minutiae(planes: Floats, field: RidgeField, mask: NDArray[np.bool_]) -> Findings:
     """Find the minutiae of an enhanced print.
 

@@ -54,6 +54,7 @@ POOR_SHARE = 0.3
 """A component below this deserves a hint even if the others make up for it."""
 
 NOTHING = "no ridges found: lay the finger flat on the clean glass and hold it still"
+TOO_LARGE = "the picture covers far more than one finger: check its resolution"
 DRY = "too dry: moisten the finger and press a little harder"
 WET = "too wet: wipe finger and glass dry and press less"
 UNCLEAR = "ridges are smudged or broken: clean finger and glass and hold still"
@@ -88,7 +89,7 @@ class Finger:
 def assess_finger(finger: Finger) -> Quality:
     """Score one finger 0-100 with its components and a hint; 0 means it cannot be compared."""
     if not finger.mask.any():
-        return Quality(0, MappingProxyType(dict.fromkeys((*WEIGHTS, "clarity"), 0.0)), NOTHING)
+        return unusable(NOTHING)
     skew = skewness(finger)
     parts = components(finger, skew)
     weakest = min(parts, key=lambda name: parts[name])
@@ -97,6 +98,11 @@ def assess_finger(finger: Finger) -> Quality:
     rounded = MappingProxyType({name: round(100 * value, 1) for name, value in parts.items()})
     content = score >= GOOD_SCORE and parts[weakest] >= POOR_SHARE
     return Quality(score, rounded, "" if content else hint)
+
+
+def unusable(reason: str) -> Quality:
+    """The quality of a picture in which no finger is seen."""
+    return Quality(0, MappingProxyType(dict.fromkeys(HINTS, 0.0)), reason)
 
 
 def components(finger: Finger, skew: float) -> dict[str, float]:

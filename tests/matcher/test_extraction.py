@@ -24,6 +24,7 @@ from matcher.extraction import (
     SIDE_MOST_PX,
     extract_finger,
 )
+from matcher.quality import TOO_LARGE
 from matcher.trace import Collector
 from matcher.vocabulary import (
     MINUTIA,
@@ -154,6 +155,18 @@ def test_what_is_not_a_grey_picture_inside_the_limits_is_malformed(image: NDArra
 def test_a_resolution_outside_the_limits_is_malformed(dpi: float) -> None:
     with pytest.raises(Malformed):
         extract_finger(FingerSample(np.zeros((300, 300), np.uint8), dpi))
+
+
+def test_a_picture_far_larger_than_a_finger_is_unusable_and_costs_nothing() -> None:
+    side = SIDE_MOST_PX
+    template, quality = extract_finger(FingerSample(np.zeros((side, 400), np.uint8), DPI_LEAST))
+    assert (template.height, template.width) == (2 * side, 800)
+    assert (len(template.minutiae), quality.score, quality.hint) == (0, 0, TOO_LARGE)
+
+
+def test_the_largest_finger_is_read() -> None:
+    sample = FingerSample(np.zeros((SIDE_MOST_PX, 300), np.uint8), 500.0)
+    assert extract_finger(sample)[1].hint != TOO_LARGE
 
 
 def test_only_the_best_minutiae_are_kept(drawing: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
