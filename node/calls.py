@@ -20,16 +20,19 @@ from node import (
     captures,
     casework,
     custody,
+    declarations,
     enrolment,
     flags,
     identification,
     marks,
     messages,
+    oversight,
     recapture,
     standing,
 )
 from node.access import Actor
 from node.assembly import Node
+from node.store.extensions import ExtensionKind
 
 Call = Callable[[Node, Actor, Any], Message]
 
@@ -274,6 +277,59 @@ def decide_hit(
     return nap_pb2.DecideHitResponse(hit=messages.hit_to(hit))
 
 
+def declare_extension(
+    node: Node, actor: Actor, request: nap_pb2.DeclareExtensionRequest
+) -> nap_pb2.DeclareExtensionResponse:
+    """Put an incident or influx on record."""
+    kind = wire.enumerated(nap_pb2.ExtensionKind, "EXTENSION_KIND_", ExtensionKind)
+    declaration = declarations.Declaration(
+        request_id=request.request_id,
+        kind=kind("kind", request.kind),
+        starts_at=messages.moment(request, "starts_at"),
+        ends_at=messages.maybe_moment(request, "ends_at"),
+    )
+    declared = declarations.declare(node, actor, declaration)
+    return nap_pb2.DeclareExtensionResponse(extension_id=declared)
+
+
+def end_incident(
+    node: Node, actor: Actor, request: nap_pb2.EndIncidentRequest
+) -> nap_pb2.EndIncidentResponse:
+    """Note that a technical problem is over."""
+    extension = wire.text("extension_id", request.extension_id)
+    declarations.end_incident(node, actor, request.request_id, extension)
+    return nap_pb2.EndIncidentResponse()
+
+
+def finish_task(
+    node: Node, actor: Actor, request: nap_pb2.FinishTaskRequest
+) -> nap_pb2.FinishTaskResponse:
+    """Close a next legal step that is done."""
+    casework.finish_task(node, actor, request.request_id, wire.text("task_id", request.task_id))
+    return nap_pb2.FinishTaskResponse()
+
+
+def read_audit(
+    node: Node, actor: Actor, request: nap_pb2.ReadAuditRequest
+) -> nap_pb2.ReadAuditResponse:
+    """Tell who did what about one reference number."""
+    number = wire.text("reference_number", request.reference_number)
+    entries = oversight.read(node, actor, number)
+    return nap_pb2.ReadAuditResponse(entries=map(messages.entry_to, entries))
+
+
+def verify_audit(
+    node: Node,
+    actor: Actor,
+    request: nap_pb2.VerifyAuditRequest,  # noqa: ARG001 - it is empty
+) -> nap_pb2.VerifyAuditResponse:
+    """Walk the chain of records."""
+    verdict = oversight.verify(node, actor)
+    return nap_pb2.VerifyAuditResponse(
+        entries=verdict.entries, head=verdict.head, broken_at=verdict.broken_at or 0
+    )
+
+
 def get_status(
     node: Node,
     actor: Actor,
@@ -302,6 +358,11 @@ CALLS: Mapping[str, Call] = {
     "GetCase": get_case,
     "ListDue": list_due,
     "DecideHit": decide_hit,
+    "DeclareExtension": declare_extension,
+    "EndIncident": end_incident,
+    "FinishTask": finish_task,
+    "ReadAudit": read_audit,
+    "VerifyAudit": verify_audit,
     "GetStatus": get_status,
 }
 """Every call but WatchCase, which is a stream and belongs to the door."""

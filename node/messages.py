@@ -15,6 +15,7 @@ from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from matcher.vocabulary import FingerPosition
+from node.audit import Entry
 from node.identification import Compared, Identification
 from node.vocabulary import Case, CaseHit, Lane, Receipt, SampleQuality, Standing, Task
 
@@ -203,6 +204,23 @@ def standing_to(standing: Standing) -> nap_pb2.GetStatusResponse:
         central_reachable=standing.central_reachable,
         central_answered_at=_maybe(standing.central_answered_at),
         now=wire.instant_to(standing.now),
+    )
+
+
+def entry_to(entry: Entry) -> nap_pb2.AuditEntry:
+    """One record of the audit chain."""
+    record = entry.record
+    return nap_pb2.AuditEntry(
+        number=entry.number,
+        at=wire.instant_to(record.at),
+        state=record.actor.state,
+        unit=record.actor.unit,
+        user=record.actor.user,
+        role=record.actor.role,
+        act=record.act,
+        purpose=record.purpose,
+        outcome=record.outcome,
+        detail=record.detail,
     )
 
 

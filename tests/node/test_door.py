@@ -422,3 +422,42 @@ def test_every_position_code_is_the_standards() -> None:
     for position in FingerPosition:
         name = position.name if position else "UNSPECIFIED"
         assert int(terms_pb2.FingerPosition.Value(f"FINGER_POSITION_{name}")) == int(position)
+
+
+def test_a_declared_incident_extends_the_limit_of_who_names_it(
+    line: Line, enrol_request: nap_pb2.EnrolRequest
+) -> None:
+    started = Timestamp()
+    started.FromJsonString("2026-09-01T10:00:00Z")
+    declared = line("supervisor").call(
+        "DeclareExtension",
+        nap_pb2.DeclareExtensionRequest(
+            request_id="d", kind=nap_pb2.EXTENSION_KIND_TECHNICAL, starts_at=started
+        ),
+    )
+    enrol_request.clock.technical_incident_id = declared.extension_id
+    receipt = line().call("Enrol", enrol_request).receipt
+    registered = enrol_request.data_set.event.occurred_at
+    hours = (receipt.transmit_by.seconds - registered.seconds) / 3600
+    assert hours == 120
+
+
+def test_an_incident_that_nobody_declared_extends_nothing(
+    line: Line, enrol_request: nap_pb2.EnrolRequest
+) -> None:
+    enrol_request.clock.technical_incident_id = "no such record"
+    refusal = _refusal(line(), "Enrol", enrol_request)
+    assert {one.code for one in refusal.violations} == {"V16"}
+
+
+def test_an_auditor_reads_who_did_what_and_that_the_chain_holds(
+    line: Line, enrol_request: nap_pb2.EnrolRequest
+) -> None:
+    number = line().call("Enrol", enrol_request).receipt.reference_number
+    request = nap_pb2.ReadAuditRequest(reference_number=number)
+    entries = line("auditor").call("ReadAudit", request).entries
+    assert [(entry.act, entry.user) for entry in entries] == [("ENROL", "user-capture_station")]
+    verdict = line("auditor").call("VerifyAudit", nap_pb2.VerifyAuditRequest())
+    assert verdict.entries >= 2
+    assert verdict.broken_at == 0
+    assert _refusal(line("asylum_desk"), "ReadAudit", request).code == "PERMISSION_DENIED"

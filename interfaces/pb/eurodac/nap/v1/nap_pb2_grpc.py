@@ -968,6 +968,256 @@ class CaseService:
             _registered_method=True)
 
 
+class SupervisionServiceStub:
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.DeclareExtension = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/DeclareExtension',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.DeclareExtensionRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.DeclareExtensionResponse.FromString,
+                _registered_method=True)
+        self.EndIncident = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/EndIncident',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentResponse.FromString,
+                _registered_method=True)
+        self.FinishTask = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/FinishTask',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskResponse.FromString,
+                _registered_method=True)
+        self.ReadAudit = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/ReadAudit',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReadAuditRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReadAuditResponse.FromString,
+                _registered_method=True)
+        self.VerifyAudit = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/VerifyAudit',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditResponse.FromString,
+                _registered_method=True)
+
+
+class SupervisionServiceServicer:
+    """Missing associated documentation comment in .proto file."""
+
+    def DeclareExtension(self, request, context):
+        """Puts a serious technical problem or a notified influx on record; without one no time limit is
+        extended (Arts 15(2), 22(6), 23(5), 24(5), 24(6), 26(4)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndIncident(self, request, context):
+        """A technical problem is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishTask(self, request, context):
+        """A next legal step is done; other tasks are closed by what they wait for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadAudit(self, request, context):
+        """Who did what about one reference number (Arts 41(5), 43(8)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAudit(self, request, context):
+        """Walks the chain of records.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_SupervisionServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'DeclareExtension': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclareExtension,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.DeclareExtensionRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.DeclareExtensionResponse.SerializeToString,
+            ),
+            'EndIncident': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndIncident,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentResponse.SerializeToString,
+            ),
+            'FinishTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishTask,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskResponse.SerializeToString,
+            ),
+            'ReadAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadAudit,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReadAuditRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReadAuditResponse.SerializeToString,
+            ),
+            'VerifyAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAudit,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'eurodac.nap.v1.SupervisionService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('eurodac.nap.v1.SupervisionService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class SupervisionService:
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def DeclareExtension(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/DeclareExtension',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.DeclareExtensionRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.DeclareExtensionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndIncident(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/EndIncident',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/FinishTask',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/ReadAudit',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ReadAuditRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ReadAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/VerifyAudit',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class StatusServiceStub:
     """Missing associated documentation comment in .proto file."""
 

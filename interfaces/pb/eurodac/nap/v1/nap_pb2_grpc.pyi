@@ -283,6 +283,85 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
 
 def add_CaseServiceServicer_to_server(servicer: CaseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
+class SupervisionServiceStub:
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> SupervisionServiceAsyncStub: ...
+    DeclareExtension: _grpc.UnaryUnaryMultiCallable[_nap_pb2.DeclareExtensionRequest, _nap_pb2.DeclareExtensionResponse]
+    """Puts a serious technical problem or a notified influx on record; without one no time limit is
+    extended (Arts 15(2), 22(6), 23(5), 24(5), 24(6), 26(4)).
+    """
+    EndIncident: _grpc.UnaryUnaryMultiCallable[_nap_pb2.EndIncidentRequest, _nap_pb2.EndIncidentResponse]
+    """A technical problem is over."""
+    FinishTask: _grpc.UnaryUnaryMultiCallable[_nap_pb2.FinishTaskRequest, _nap_pb2.FinishTaskResponse]
+    """A next legal step is done; other tasks are closed by what they wait for."""
+    ReadAudit: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ReadAuditRequest, _nap_pb2.ReadAuditResponse]
+    """Who did what about one reference number (Arts 41(5), 43(8))."""
+    VerifyAudit: _grpc.UnaryUnaryMultiCallable[_nap_pb2.VerifyAuditRequest, _nap_pb2.VerifyAuditResponse]
+    """Walks the chain of records."""
+
+@_typing.type_check_only
+class SupervisionServiceAsyncStub(SupervisionServiceStub):
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    DeclareExtension: _aio.UnaryUnaryMultiCallable[_nap_pb2.DeclareExtensionRequest, _nap_pb2.DeclareExtensionResponse]  # type: ignore[assignment]
+    """Puts a serious technical problem or a notified influx on record; without one no time limit is
+    extended (Arts 15(2), 22(6), 23(5), 24(5), 24(6), 26(4)).
+    """
+    EndIncident: _aio.UnaryUnaryMultiCallable[_nap_pb2.EndIncidentRequest, _nap_pb2.EndIncidentResponse]  # type: ignore[assignment]
+    """A technical problem is over."""
+    FinishTask: _aio.UnaryUnaryMultiCallable[_nap_pb2.FinishTaskRequest, _nap_pb2.FinishTaskResponse]  # type: ignore[assignment]
+    """A next legal step is done; other tasks are closed by what they wait for."""
+    ReadAudit: _aio.UnaryUnaryMultiCallable[_nap_pb2.ReadAuditRequest, _nap_pb2.ReadAuditResponse]  # type: ignore[assignment]
+    """Who did what about one reference number (Arts 41(5), 43(8))."""
+    VerifyAudit: _aio.UnaryUnaryMultiCallable[_nap_pb2.VerifyAuditRequest, _nap_pb2.VerifyAuditResponse]  # type: ignore[assignment]
+    """Walks the chain of records."""
+
+class SupervisionServiceServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def DeclareExtension(
+        self,
+        request: _nap_pb2.DeclareExtensionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.DeclareExtensionResponse, _abc.Awaitable[_nap_pb2.DeclareExtensionResponse]]:
+        """Puts a serious technical problem or a notified influx on record; without one no time limit is
+        extended (Arts 15(2), 22(6), 23(5), 24(5), 24(6), 26(4)).
+        """
+
+    @_abc_1.abstractmethod
+    def EndIncident(
+        self,
+        request: _nap_pb2.EndIncidentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.EndIncidentResponse, _abc.Awaitable[_nap_pb2.EndIncidentResponse]]:
+        """A technical problem is over."""
+
+    @_abc_1.abstractmethod
+    def FinishTask(
+        self,
+        request: _nap_pb2.FinishTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.FinishTaskResponse, _abc.Awaitable[_nap_pb2.FinishTaskResponse]]:
+        """A next legal step is done; other tasks are closed by what they wait for."""
+
+    @_abc_1.abstractmethod
+    def ReadAudit(
+        self,
+        request: _nap_pb2.ReadAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.ReadAuditResponse, _abc.Awaitable[_nap_pb2.ReadAuditResponse]]:
+        """Who did what about one reference number (Arts 41(5), 43(8))."""
+
+    @_abc_1.abstractmethod
+    def VerifyAudit(
+        self,
+        request: _nap_pb2.VerifyAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.VerifyAuditResponse, _abc.Awaitable[_nap_pb2.VerifyAuditResponse]]:
+        """Walks the chain of records."""
+
+def add_SupervisionServiceServicer_to_server(servicer: SupervisionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
 class StatusServiceStub:
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
