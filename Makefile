@@ -54,6 +54,7 @@ proto: .venv/.ready
 
 docs: .venv/.ready
 	$(BIN)/python -m interfaces.proto.document
+	$(BIN)/python -m interfaces.eurodac.page > docs/law.md
 
 bench: setup
 	$(BIN)/python -m benchmarks.accuracy

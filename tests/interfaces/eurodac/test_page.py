@@ -12,11 +12,11 @@ from interfaces.eurodac.limits import LIMITS
 from interfaces.eurodac.page import page
 from interfaces.eurodac.updates import StatusEvent
 
-KEPT = Path(module.__file__).with_name("LAW.md")
+KEPT = Path(module.__file__).parents[2] / "docs" / "law.md"
 
 
 def test_the_page_that_is_kept_is_the_one_that_the_tables_make() -> None:
-    """If this fails: python -m interfaces.eurodac.page > interfaces/eurodac/LAW.md"""
+    """If this fails: make docs"""
     assert KEPT.read_text("utf-8") == page()
 
 
