@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from matcher.ridges import measure, normalise
-from matcher.segmentation import segment
+from matcher.segmentation import join, segment
 from matcher.spectrum import analyse
 
 Draw = Callable[..., Any]
@@ -62,11 +62,25 @@ def test_a_ghost_print_beside_the_finger_is_not_finger(drawing: Draw) -> None:
     assert found[right].mean() < 0.1
 
 
-def test_a_small_hole_inside_the_finger_is_filled(drawing: Draw) -> None:
-    drawn = drawing()
-    image = drawn.image()
-    cv2.circle(image, (140, 150), 14, 30, -1)
-    assert mask_of(image)[136:164, 126:154].all()
+def test_small_holes_are_filled_and_large_ones_stay() -> None:
+    cells = np.zeros((30, 40), np.bool_)
+    cells[2:28, 2:38] = True
+    small, large = cells.copy(), cells.copy()
+    small[10:16, 10:18] = False
+    large[6:24, 8:32] = False
+    assert join(small, small)[10:16, 10:18].all()
+    assert not join(large, large)[10:20, 12:28].any()
+
+
+def test_islands_without_a_sure_cell_and_tiny_ones_are_dropped() -> None:
+    cells = np.zeros((30, 40), np.bool_)
+    cells[2:12, 2:12] = cells[15:25, 15:25] = True
+    cells[20:23, 32:35] = True
+    sure = np.zeros_like(cells)
+    sure[6, 6] = sure[21, 33] = True
+    joined = join(cells, sure)
+    assert joined[5:9, 5:9].all()
+    assert not joined[13:].any()
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
