@@ -36,7 +36,14 @@ class VaultUnusable(NodeError):
 
 
 class SealBroken(NodeError):
-    """A sealed value does not open at this place; the text names the place only."""
+    """A sealed value does not open at this place; the text names the place only.
+
+    row: the row of its table, so that a caller can set it aside.
+    """
+
+    def __init__(self, message: str, *, row: str = "") -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class StoreUnusable(NodeError):

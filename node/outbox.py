@@ -31,7 +31,7 @@ from node.access import Act, Purpose, node_itself
 from node.acts import Deed
 from node.assembly import Node
 from node.audit import Outcome
-from node.errors import NodeError
+from node.errors import NodeError, SealBroken
 from node.store import Transaction, dossiers, parcels, tasks
 from node.store.dossiers import Dossier
 from node.store.parcels import Parcel
@@ -49,6 +49,9 @@ WITH_BIOMETRICS = frozenset({"TransmitDataSet", "SearchOnly", "ResendBiometrics"
 
 LONGEST_WAIT = timedelta(seconds=30)
 """How long a courier sleeps at most without looking: a clock that was set forward is noticed."""
+
+DAMAGED_WAIT = timedelta(hours=1)
+"""How long a parcel that cannot be opened lets others pass before it is reported again."""
 
 MAX_REFUSAL_CHARACTERS = 2_000
 """Kept of the centre's reasons: some ten violations with their remedies."""
@@ -76,21 +79,16 @@ class Progress:
 def deliver(node: Node) -> Progress:
     """Deliver one parcel, or find out that none can leave now."""
     # 1. Choose.
-    now = node.now()
-    with node.store.read() as transaction:
-        parcel = parcels.find_next(transaction, now)
-        aside_until = parcels.find_next_attempt(transaction)
+    parcel, until = _choose(node)
     if parcel is None:
-        return Progress(Step.IDLE, aside_until)
-    if parcel.next_attempt_at is not None and parcel.next_attempt_at > now:
-        return Progress(Step.IDLE, parcel.next_attempt_at)
+        return Progress(Step.IDLE, until)
     try:
         # 2. Connect.
         node.client.connect()
         # 3. Mark.
         with node.store.write() as transaction:
             if not parcels.start_attempt(transaction, parcel.parcel_id):
-                return Progress(Step.PUT_OFF, now)
+                return Progress(Step.PUT_OFF, node.now())
         # 4. Send.
         request = METHODS[parcel.method].FromString(parcel.content)
         response = node.client.send(parcel.method, request)
@@ -103,6 +101,24 @@ def deliver(node: Node) -> Progress:
         return _take_refusal(node, parcel, refusal)
     node.line.note_answer(node.now())
     return _settle(node, parcel, response)
+
+
+def _choose(node: Node) -> tuple[Parcel | None, datetime | None]:
+    """The parcel that leaves now; or None, and when to look again."""
+    now = node.now()
+    try:
+        with node.store.read() as transaction:
+            parcel = parcels.find_next(transaction, now)
+            until = parcels.find_next_attempt(transaction)
+    except SealBroken as broken:
+        # What lies damaged on the disk must not hold up all that is sound; its task stays open.
+        log.warning("parcel %s cannot be opened; restore the store from a backup", broken.row)
+        with node.store.write() as transaction:
+            parcels.put_off(transaction, broken.row, now + DAMAGED_WAIT, aside=True)
+        return None, now
+    if parcel is not None and parcel.next_attempt_at is not None and parcel.next_attempt_at > now:
+        return None, parcel.next_attempt_at
+    return parcel, until
 
 
 def _put_off(node: Node, parcel: Parcel, silence: CentralUnavailable) -> Progress:

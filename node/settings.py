@@ -74,7 +74,8 @@ class Thresholds:
 class QualityGate:
     """What a capture must reach to be sent on (Art. 38(1): suitable quality).
 
-    finger: lowest quality score of a good finger, 0-100. good_fingers: how many good ones there
+    finger: lowest quality score of a good finger, 0-100; live prints of public research sets score
+    33 and more, so that 30 turns away only what is hardly a print. good_fingers: how many good ones there
     must be of those present; four fused fingers already tell persons apart, and more would
     send back people whom manual work has worn. face: lowest score of the photograph; 0 while
     faces are stored but not compared (Art. 63(5)).

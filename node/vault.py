@@ -159,9 +159,11 @@ def _seal(cipher: AESGCM, plain: bytes, place: Place) -> bytes:
 
 def _unseal(cipher: AESGCM, sealed: bytes, place: Place) -> bytes:
     if sealed[:1] != SEAL_VERSION:
-        raise SealBroken(f"{place.table}.{place.column}: not a seal of this version")
+        place_name = f"{place.table}.{place.column}"
+        raise SealBroken(f"{place_name}: not a seal of this version", row=place.row)
     nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
     try:
         return cipher.decrypt(nonce, body, place.bind())
     except (InvalidTag, ValueError) as error:
-        raise SealBroken(f"{place.table}.{place.column}: altered, moved or re-keyed") from error
+        place_name = f"{place.table}.{place.column}"
+        raise SealBroken(f"{place_name}: altered, moved or re-keyed", row=place.row) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from interfaces.central.centre import Centre
 from interfaces.central.script import Fault, Kind
@@ -360,3 +361,17 @@ def test_what_is_erased_while_the_line_is_built_does_not_leave(
     monkeypatch.undo()
     assert deliver(node).step is Step.IDLE
     assert known_at(centre) == []
+
+
+def test_a_damaged_parcel_holds_up_nobody(
+    connect: Callable[..., Node], station: Actor, enrolment_of: EnrolmentOf
+) -> None:
+    node = connect()
+    first = enrolment.enrol(node, station, enrolment_of(1)).reference_number
+    second = enrolment.enrol(node, station, enrolment_of(1, request_id="2")).reference_number
+    with node.store.write() as transaction:
+        damage = text("UPDATE outbox SET content = zeroblob(100) WHERE reference_number = :n")
+        transaction.connection.execute(damage, {"n": first})
+    assert steps(node, 3) == [Step.IDLE, Step.DELIVERED, Step.IDLE]
+    assert case_of(node, second).data_set.transmitted_at is not None
+    assert {task.kind for task in case_of(node, first).tasks} == {TaskKind.TRANSMIT}
