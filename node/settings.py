@@ -75,10 +75,10 @@ class QualityGate:
     """What a capture must reach to be sent on (Art. 38(1): suitable quality).
 
     finger: lowest quality score of a good finger, 0-100; live prints of public research sets score
-    33 and more, so that 30 turns away only what is hardly a print. good_fingers: how many good ones there
-    must be of those present; four fused fingers already tell persons apart, and more would
-    send back people whom manual work has worn. face: lowest score of the photograph; 0 while
-    faces are stored but not compared (Art. 63(5)).
+    33 and more, so that 30 turns away only what is hardly a print. good_fingers: how many good
+    ones there must be of those present; four fused fingers already tell persons apart, and more
+    would send back people whom manual work has worn. face: lowest score of the photograph; 0
+    while faces are stored but not compared (Art. 63(5)).
     """
 
     finger: int = _bounded(30, 0, 100)
