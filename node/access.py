@@ -54,6 +54,7 @@ class Act(StrEnum):
     READ_CASE = "READ_CASE"
     LIST_DUE = "LIST_DUE"
     FINISH_TASK = "FINISH_TASK"
+    READ_HIT_IMAGES = "READ_HIT_IMAGES"
     DECIDE_HIT = "DECIDE_HIT"
     READ_STATUS = "READ_STATUS"
     READ_AUDIT = "READ_AUDIT"
@@ -147,6 +148,8 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.READ_CASE: _LOOK,
         Act.LIST_DUE: {**_OFFICE, Role.FINGERPRINT_EXPERT: _CASEWORK},
         Act.FINISH_TASK: _OFFICE,
+        # The desk compares the returned face with the person before it (Art. 38(4)).
+        Act.READ_HIT_IMAGES: {**_OFFICE, Role.FINGERPRINT_EXPERT: _CASEWORK},
         Act.DECIDE_HIT: {Role.FINGERPRINT_EXPERT: _CASEWORK},
         Act.READ_STATUS: {
             **dict.fromkeys(set(Role) - {Role.NODE}, _RUNNING),

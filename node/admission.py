@@ -86,6 +86,7 @@ def _plan(node: Node, actor: Actor, search: AdmissionSearch) -> Plan:
     acts.insist(*_check(node, data_set, capture))
     limit = deadlines.transmission(data_set, policy=node.settings.policy)
     examined = captures.examine(node, capture)
+    acts.insist(*captures.check_placement(examined))
     kept = Kept(lane=search.lane, safeguards=search.safeguards)
     # What Art. 14 needed is checked; from here on nothing identifies but the biometrics.
     bare = replace(data_set, date_of_birth="", operator_user_id="")

@@ -258,6 +258,14 @@ def list_due(node: Node, actor: Actor, request: nap_pb2.ListDueRequest) -> nap_p
     )
 
 
+def get_hit_capture(
+    node: Node, actor: Actor, request: nap_pb2.GetHitCaptureRequest
+) -> nap_pb2.GetHitCaptureResponse:
+    """Show the images that came with a hit."""
+    capture = casework.get_hit_capture(node, actor, wire.text("hit_id", request.hit_id))
+    return nap_pb2.GetHitCaptureResponse(capture=capture)
+
+
 def decide_hit(
     node: Node, actor: Actor, request: nap_pb2.DecideHitRequest
 ) -> nap_pb2.DecideHitResponse:
@@ -357,6 +365,7 @@ CALLS: Mapping[str, Call] = {
     "SearchAdmission": search_admission,
     "GetCase": get_case,
     "ListDue": list_due,
+    "GetHitCapture": get_hit_capture,
     "DecideHit": decide_hit,
     "DeclareExtension": declare_extension,
     "EndIncident": end_incident,

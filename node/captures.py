@@ -12,6 +12,7 @@ from interfaces.eurodac.comparison import face_compared
 from interfaces.eurodac.errors import Violation
 from interfaces.formats import Capture
 from interfaces.pb.eurodac.central.v1 import terms_pb2
+from matcher.placement import Misplacement
 from matcher.vocabulary import (
     TEN_FINGERS,
     FaceSample,
@@ -31,11 +32,15 @@ from node.vocabulary import SampleQuality
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examined:
-    """A capture with what the matcher made of it. sufficient: good enough to be sent on."""
+    """A capture with what the matcher made of it. sufficient: good enough to be sent on.
+
+    misplaced: fingers that were captured under two positions.
+    """
 
     reference: Reference
     samples: tuple[SampleQuality, ...]
     sufficient: bool
+    misplaced: tuple[Misplacement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,20 @@ def examine(node: Node, capture: Capture) -> Examined:
         for sample, quality in zip(samples, extraction.qualities, strict=True)
     )
     sufficient = _suffices(judged, capture, node.settings.quality)
-    return Examined(extraction.reference, judged, sufficient)
+    return Examined(extraction.reference, judged, sufficient, extraction.misplaced)
+
+
+def check_placement(examined: Examined) -> tuple[Violation, ...]:
+    """What the ridges say against the positions: a swap (Q02), or a finger there twice (Q06)."""
+    return tuple(
+        broken(
+            "Q02" if pair.swapped else "Q06",
+            "capture.fingers",
+            "38(1)",
+            rule=f"Positions {pair.one:d} and {pair.other:d} do not hold the same finger.",
+        )
+        for pair in examined.misplaced
+    )
 
 
 def check_fingers(capture: Capture) -> tuple[Violation, ...]:

@@ -15,7 +15,7 @@ from interfaces.eurodac.categories import is_applicant
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.outcome import HitState
-from interfaces.pb.eurodac.central.v1 import central_pb2
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from node import acts, dispatch
 from node.access import Act, Actor, Purpose, Role, purpose_of_number
 from node.acts import Deed, Written
@@ -103,6 +103,18 @@ def finish_task(node: Node, actor: Actor, request_id: str, task_id: str) -> None
         request = acts.name_request(deed, request_id, task_id)
         if acts.find_answer(node, deed, request) is None:
             acts.carry_out(node, deed, request, write)
+
+
+def get_hit_capture(node: Node, actor: Actor, hit_id: str) -> terms_pb2.Capture:
+    """The images that came with a hit (Art. 27(4)), for the official who checks it."""
+    deed = replace(_deed_of_hit(node, actor, hit_id), act=Act.READ_HIT_IMAGES)
+    with acts.conduct(node, deed):
+        with node.store.read() as transaction:
+            message = hits.find(transaction, hit_id).message
+        if message is None:
+            raise NotFound("the images of a false hit are erased")
+        acts.record(node, deed, Outcome.DONE)
+        return message.capture
 
 
 def decide_hit(node: Node, actor: Actor, decision: Decision) -> CaseHit:

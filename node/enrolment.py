@@ -95,6 +95,7 @@ def _plan(node: Node, actor: Actor, enrolment: Enrolment) -> Plan:
     capture = wire.capture_from(enrolment.capture)
     acts.insist(*intake.check_capture(node, data_set, capture))
     examined = captures.examine(node, capture)
+    acts.insist(*captures.check_placement(examined))
     return Plan(actor, data_set, kept, enrolment.capture, capture, examined, limit)
 
 

@@ -79,6 +79,7 @@ def _plan(node: Node, actor: Actor, wanted: Recapture) -> Plan:
     capture = wire.capture_from(wanted.capture)
     acts.insist(*intake.check_capture(node, data_set, capture))
     examined = captures.examine(node, capture)
+    acts.insist(*captures.check_placement(examined))
     return Plan(actor, data_set, kept, wanted.capture, capture, examined, limit)
 
 

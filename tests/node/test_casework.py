@@ -46,6 +46,7 @@ def hit_id(node: Node, number: str) -> str:
     data_set = DataSet(Category.SAR, "IT", ITALIAN, surnames=("Poiuztrewq",), event=landed)
     hit = central_pb2.Hit(
         data_set=wire.dataset_to(data_set),
+        capture=terms_pb2.Capture(face=terms_pb2.FaceImage(image=b"a face")),
         score=93.5,
         finger_scores=[
             central_pb2.FingerScore(position=terms_pb2.FINGER_POSITION_RIGHT_INDEX, score=61.0)
@@ -82,6 +83,20 @@ def test_a_case_is_read_under_access_and_the_reading_is_recorded(
     with node.store.read() as transaction:
         last = [entry.record.outcome.value for entry in records.walk(transaction)][-3:]
     assert last == ["DONE", "DENIED", "REFUSED"]
+
+
+def test_who_checks_a_hit_sees_its_images_until_it_is_false(
+    node: Node, station: Actor, desk: Actor, expert: Actor, hit_id: str
+) -> None:
+    for actor in (desk, expert):
+        assert casework.get_hit_capture(node, actor, hit_id).face.image == b"a face"
+    with pytest.raises(AccessDenied):
+        casework.get_hit_capture(node, station, hit_id)
+    with pytest.raises(NotFound):
+        casework.get_hit_capture(node, expert, "no such hit")
+    casework.decide_hit(node, expert, Decision("false", hit_id, HitState.FALSE))
+    with pytest.raises(NotFound):
+        casework.get_hit_capture(node, expert, hit_id)
 
 
 def test_every_legal_step_has_its_task() -> None:

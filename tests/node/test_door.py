@@ -184,6 +184,10 @@ def _transaction(data: bytes) -> Spoil:
     return spoil
 
 
+def _one_finger_for_two(request: nap_pb2.EnrolRequest) -> None:
+    request.capture.fingers[1].image = request.capture.fingers[0].image
+
+
 def _child_of_five(request: nap_pb2.EnrolRequest) -> None:
     request.data_set.date_of_birth = "2021-09-02"
 
@@ -212,6 +216,7 @@ BAD_INPUT = {
     "unknown category": (_unknown_category, "INVALID_ARGUMENT", "W01"),
     "date of birth that is none": (_field("date_of_birth", "soon"), "FAILED_PRECONDITION", "V05"),
     "finger missing and undeclared": (_undeclared, "FAILED_PRECONDITION", "Q03"),
+    "one finger for two": (_one_finger_for_two, "FAILED_PRECONDITION", "Q06"),
     "child of five": (_child_of_five, "FAILED_PRECONDITION", "V03"),
     "reference number of one's own": (
         _field("reference_number", "DK1000000001S"),

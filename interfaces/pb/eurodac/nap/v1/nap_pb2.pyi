@@ -1514,6 +1514,45 @@ class ListDueResponse(_message.Message):
 Global___ListDueResponse: _TypeAlias = ListDueResponse  # noqa: Y015
 
 @_typing.final
+class GetHitCaptureRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HIT_ID_FIELD_NUMBER: _builtins.int
+    hit_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        hit_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hit_id", b"hit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHitCaptureRequest: _TypeAlias = GetHitCaptureRequest  # noqa: Y015
+
+@_typing.final
+class GetHitCaptureResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAPTURE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def capture(self) -> _terms_pb2.Capture: ...
+    def __init__(
+        self,
+        *,
+        capture: _terms_pb2.Capture | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capture", b"capture"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture", b"capture"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHitCaptureResponse: _TypeAlias = GetHitCaptureResponse  # noqa: Y015
+
+@_typing.final
 class DecideHitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -788,6 +788,11 @@ class CaseServiceStub:
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDueRequest.SerializeToString,
                 response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDueResponse.FromString,
                 _registered_method=True)
+        self.GetHitCapture = channel.unary_unary(
+                '/eurodac.nap.v1.CaseService/GetHitCapture',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.GetHitCaptureRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.GetHitCaptureResponse.FromString,
+                _registered_method=True)
         self.DecideHit = channel.unary_unary(
                 '/eurodac.nap.v1.CaseService/DecideHit',
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.DecideHitRequest.SerializeToString,
@@ -818,6 +823,13 @@ class CaseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHitCapture(self, request, context):
+        """The images that came with a hit, for whoever checks it (Arts 27(4), 38(4)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DecideHit(self, request, context):
         """Verification of a hit by an expert (Art. 38(4) to (6)).
         """
@@ -842,6 +854,11 @@ def add_CaseServiceServicer_to_server(servicer, server):
                     servicer.ListDue,
                     request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDueRequest.FromString,
                     response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDueResponse.SerializeToString,
+            ),
+            'GetHitCapture': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHitCapture,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.GetHitCaptureRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.GetHitCaptureResponse.SerializeToString,
             ),
             'DecideHit': grpc.unary_unary_rpc_method_handler(
                     servicer.DecideHit,
@@ -930,6 +947,33 @@ class CaseService:
             '/eurodac.nap.v1.CaseService/ListDue',
             eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDueRequest.SerializeToString,
             eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHitCapture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.CaseService/GetHitCapture',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.GetHitCaptureRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.GetHitCaptureResponse.FromString,
             options,
             channel_credentials,
             insecure,

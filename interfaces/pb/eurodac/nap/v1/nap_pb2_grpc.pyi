@@ -235,6 +235,8 @@ class CaseServiceStub:
     """The case now, and again after every change."""
     ListDue: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ListDueRequest, _nap_pb2.ListDueResponse]
     """Tasks and time limits, soonest first."""
+    GetHitCapture: _grpc.UnaryUnaryMultiCallable[_nap_pb2.GetHitCaptureRequest, _nap_pb2.GetHitCaptureResponse]
+    """The images that came with a hit, for whoever checks it (Arts 27(4), 38(4))."""
     DecideHit: _grpc.UnaryUnaryMultiCallable[_nap_pb2.DecideHitRequest, _nap_pb2.DecideHitResponse]
     """Verification of a hit by an expert (Art. 38(4) to (6))."""
 
@@ -246,6 +248,8 @@ class CaseServiceAsyncStub(CaseServiceStub):
     """The case now, and again after every change."""
     ListDue: _aio.UnaryUnaryMultiCallable[_nap_pb2.ListDueRequest, _nap_pb2.ListDueResponse]  # type: ignore[assignment]
     """Tasks and time limits, soonest first."""
+    GetHitCapture: _aio.UnaryUnaryMultiCallable[_nap_pb2.GetHitCaptureRequest, _nap_pb2.GetHitCaptureResponse]  # type: ignore[assignment]
+    """The images that came with a hit, for whoever checks it (Arts 27(4), 38(4))."""
     DecideHit: _aio.UnaryUnaryMultiCallable[_nap_pb2.DecideHitRequest, _nap_pb2.DecideHitResponse]  # type: ignore[assignment]
     """Verification of a hit by an expert (Art. 38(4) to (6))."""
 
@@ -272,6 +276,14 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_nap_pb2.ListDueResponse, _abc.Awaitable[_nap_pb2.ListDueResponse]]:
         """Tasks and time limits, soonest first."""
+
+    @_abc_1.abstractmethod
+    def GetHitCapture(
+        self,
+        request: _nap_pb2.GetHitCaptureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.GetHitCaptureResponse, _abc.Awaitable[_nap_pb2.GetHitCaptureResponse]]:
+        """The images that came with a hit, for whoever checks it (Arts 27(4), 38(4))."""
 
     @_abc_1.abstractmethod
     def DecideHit(
