@@ -230,7 +230,7 @@ def _read_iso_2011(cursor: _Cursor) -> Iterator[_View]:
 
 
 def _read_representation(cursor: _Cursor, *, certified: bool) -> _View:
-    """One representation up to its extended data; the best known quality is its first one."""
+    """One representation up to its extended data; its quality is the first that is reported."""
     cursor.take(9)  # the time of capture
     *_, blocks = cursor.unpack(">BHHB")
     qualities = [cursor.unpack(">BHH")[0] for _ in range(blocks)]

@@ -162,6 +162,11 @@ def test_of_more_minutiae_than_a_template_holds_the_worst_are_left_out() -> None
     assert list(back.minutiae["x"] // 16) == [number for number in range(255) if number % 51]
 
 
+def test_each_axis_has_its_own_resolution() -> None:
+    (index, _) = iso.read_records(patched(ISO_2005, 18, bytes.fromhex("00c5 00c8")))
+    assert (index.width, index.height) == (300, round(400 * 500 / 508))
+
+
 def test_other_resolutions_are_brought_to_500_dpi() -> None:
     (index, _) = iso.read_records(patched(ISO_2005, 18, bytes.fromhex("00e0 00e0")))
     scale = 500 / (224 * 2.54)
@@ -238,6 +243,23 @@ def test_lies_in_iso_2011_are_refused(offset: int, content: str) -> None:
 def test_a_broken_chain_of_representations_is_refused_and_named(offset: int, content: str) -> None:
     found = refusal(patched(ISO_2011, offset, bytes.fromhex(content)))
     assert "ISO/IEC 19794-2:2011, whose lengths" in found.field
+
+
+@pytest.mark.parametrize("size", range(4))
+def test_an_area_of_extended_data_shorter_than_its_own_head_is_refused(size: int) -> None:
+    area = struct.pack(">HHH", 4, 1, size)
+    lying = patched(INCITS_2004[:-2] + area, 8, struct.pack(">H", len(INCITS_2004) + 4))
+    assert "extended data" in refusal(lying).field
+
+
+def test_a_spare_byte_inside_a_representation_is_refused() -> None:
+    spare = patched(ISO_2011 + b"\0", 8, struct.pack(">I", len(ISO_2011) + 1))
+    found = refusal(patched(spare, 15, struct.pack(">I", 0x2E)))
+    assert "representation 1" in found.field
+
+
+def test_an_unknown_certification_flag_is_refused() -> None:
+    assert "certification" in refusal(patched(ISO_2011_CERTIFIED, 14, b"\2")).reason
 
 
 @pytest.mark.parametrize("data", GOLDEN.values(), ids=GOLDEN)
