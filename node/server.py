@@ -11,8 +11,8 @@ import threading
 from dataclasses import dataclass
 from types import TracebackType
 
+from interfaces import profile
 from interfaces.doorway import Doorway, TlsFiles, open_doorway
-from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from node import custody
 from node.assembly import Node, close
 from node.errors import NodeError, SettingsWrong
@@ -81,7 +81,7 @@ def serve(node: Node) -> Serving:
     door = Door(node)
     services = {
         service: door.calls([method.name for method in service.methods])
-        for service in nap_pb2.DESCRIPTOR.services_by_name.values()
+        for service in profile.services(profile.NAP_FILES)
     }
     doorway = open_doorway(
         services, settings.listen, tls=tls, workers=settings.limits.threads + MAX_WATCHERS

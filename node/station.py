@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 from interfaces.doorway import MAX_MESSAGE_BYTES
 from interfaces.eurodac.errors import Violation
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
+from interfaces.profile import NAP_FILES, calls
 from interfaces.wire.refusals import violations_in
 
 PIECE_BYTES = 1024 * 1024
@@ -139,12 +140,8 @@ class Station:
         self._channel.close()
 
 
-CALLS: dict[str, MethodDescriptor] = {
-    method.name: method
-    for service in nap_pb2.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-}
-"""Every call of eurodac.nap.v1 by its name, which no two services share."""
+CALLS = calls(NAP_FILES)
+"""Every call of eurodac.nap.v1 by its name."""
 
 
 def _path(method: MethodDescriptor) -> str:

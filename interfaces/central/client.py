@@ -13,15 +13,20 @@ from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from interfaces.central.errors import CentralRefused, CentralUnavailable
 from interfaces.pb.eurodac.central.v1 import central_pb2, central_pb2_grpc
+from interfaces.profile import CENTRAL_FILES, calls
 from interfaces.wire.refusals import retry_after_in, violations_in
 
 PLAINTEXT_STATE = "x-eurodac-state"
 """Metadata key that names the calling State where the line is plaintext."""
+
+CALLS = calls(CENTRAL_FILES)
+"""Every call of eurodac.central.v1 by its name."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either way: the centre returns the images of every hit, gRPC's own 4 MB would
@@ -105,7 +110,12 @@ class CentralClient:
 
     def send(self, method: str, request: Message) -> Message:
         """Call a method of the service by its name and return its response."""
-        call = cast(Callable[..., Message], getattr(self._stub, method))
+        descriptor = CALLS[method]
+        call: Callable[..., Message] = self._channel.unary_unary(
+            f"/{descriptor.containing_service.full_name}/{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=GetMessageClass(descriptor.output_type).FromString,
+        )
         try:
             return call(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from interfaces import profile
 from interfaces.central.centre import Centre, Thresholds, fill_gallery
 from interfaces.central.custody import sweep
 from interfaces.central.examination import Examiner
@@ -17,11 +18,8 @@ from interfaces.central.script import Script
 from interfaces.central.servicer import Door
 from interfaces.doorway import Doorway, TlsFiles, open_doorway
 from interfaces.eurodac.policy import Policy
-from interfaces.pb.eurodac.central.v1 import central_pb2
 from matcher.engine import Engine
 from matcher.gallery import Gallery
-
-SERVICE = central_pb2.DESCRIPTOR.services_by_name["CentralSystemService"]
 
 WORKERS = 48
 """Threads for calls. Every subscribed access point holds one; 31 States and Europol take part."""
@@ -77,7 +75,11 @@ def open_centre(
 def serve(centre: Centre, address: str, *, tls: TlsFiles | None) -> Serving:
     """Listen at host:port (port 0: any free one). tls None is plaintext, for trials only."""
     door = Door(centre, plaintext=tls is None)
-    doorway = open_doorway({SERVICE: door.calls()}, address, tls=tls, workers=WORKERS)
+    services = {
+        service: door.calls([method.name for method in service.methods])
+        for service in profile.services(profile.CENTRAL_FILES)
+    }
+    doorway = open_doorway(services, address, tls=tls, workers=WORKERS)
     stopping = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(centre, stopping), name="sweeper", daemon=True)
     serving = Serving(centre, doorway, Examiner(centre), sweeper, stopping)

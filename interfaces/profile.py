@@ -1,0 +1,33 @@
+"""The services of the profile, from all of its protocol files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
+
+from interfaces.pb.eurodac.central.v1 import central_pb2
+from interfaces.pb.eurodac.nap.v1 import nap_pb2
+
+NAP_FILES: tuple[FileDescriptor, ...] = (nap_pb2.DESCRIPTOR,)
+"""Stations, desks and experts -> national access point."""
+
+CENTRAL_FILES: tuple[FileDescriptor, ...] = (central_pb2.DESCRIPTOR,)
+"""National access point -> central system."""
+
+
+def services(files: tuple[FileDescriptor, ...]) -> tuple[ServiceDescriptor, ...]:
+    """Every service of some files."""
+    return tuple(service for file in files for service in file.services_by_name.values())
+
+
+def calls(files: tuple[FileDescriptor, ...]) -> Mapping[str, MethodDescriptor]:
+    """Every call of some files by its name, which no two services share.
+
+    >>> calls(NAP_FILES)["Enrol"].containing_service.name
+    'EnrolmentService'
+    """
+    found = {method.name: method for service in services(files) for method in service.methods}
+    if len(found) != sum(len(service.methods) for service in services(files)):
+        raise ValueError("two services have a call of the same name")
+    return found
