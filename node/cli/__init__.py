@@ -12,6 +12,7 @@ from __future__ import annotations
 import click
 
 from node.cli.demo import demo
+from node.cli.fingers import COMMANDS as FINGERS
 from node.cli.models import COMMANDS as MODELS
 from node.cli.pki import COMMANDS as PKI
 from node.cli.serving import COMMANDS as SERVING
@@ -24,5 +25,5 @@ def main() -> None:
     """A national access point for biometric matching in the style of Eurodac."""
 
 
-for command in (*SERVING, *PKI, *MODELS, *STATIONS, demo):
+for command in (*SERVING, *PKI, *MODELS, *STATIONS, *FINGERS, demo):
     main.add_command(command)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from google.protobuf import json_format
+from PIL import Image
 
 from interfaces.eurodac.dataset import DataSet
+from interfaces.formats import iso
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from interfaces.wire import dataset_to
 from node import server
@@ -182,3 +184,24 @@ def test_the_audit_chain_is_verified_where_the_store_lies(
     settings.write_text(f'member_state = "IT"\ndata_folder = "{tmp_path / "it"}"\n')
     verified = CliRunner().invoke(main, ["audit", "verify", "--settings", str(settings)])
     assert "unbroken" in verified.output
+
+
+def test_one_image_is_judged_extracted_exported_and_shown_stage_by_stage(
+    tmp_path: Path, capture_of: Callable[..., terms_pb2.Capture]
+) -> None:
+    image, record, stages = tmp_path / "a.png", tmp_path / "a.iso", tmp_path / "stages"
+    image.write_bytes(capture_of(1).fingers[0].image)
+    arguments = [str(image), "--iso", str(record), "--stages", str(stages), "--json"]
+    (found,) = json.loads(CliRunner().invoke(main, ["extract", *arguments]).stdout)
+    assert found["minutiae"] > 20
+    (exported,) = iso.read_records(record.read_bytes())
+    assert len(exported.minutiae) == found["minutiae"]
+    assert len(list(stages.glob("*.png"))) >= 4
+
+
+def test_an_image_without_resolution_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    Image.new("L", (300, 300), 255).save(image)
+    refused = CliRunner().invoke(main, ["extract", str(image)])
+    assert refused.exit_code == 1
+    assert "Q05" in refused.output
