@@ -19,17 +19,18 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from benchmarks.embedding_baseline import fit
 from benchmarks.prints import DATA, FVC_SETS, SETS, Print, read_set
 from benchmarks.rates import Scores, bound, find_eer, find_fnmr
 from benchmarks.results import FOLDER, Measure, write
 from matcher.embedding import DIMENSIONS, MODEL, PATCH_PX, Embedded, Embedder
-from matcher.features import Features
+from matcher.features import Features, read_features
 from matcher.pose import MODEL as POSE_MODEL
 from matcher.pose import PoseFinder
 from matcher.runtime import PREPARED, open_session
 from matcher.spectrum import Floats
 from models.training.prints import WORKPLACE, read_shard
-from models.training.stock import Stock
+from models.training.stock import Stock, join
 
 SHORT_NAMES = dict(zip(FVC_SETS, (f"fvc2002_db{k}" for k in (1, 2, 3, 4)), strict=True)) | {
     "pyfnprint_16x8": "pyfnprint"
@@ -233,6 +234,25 @@ def describe(measure: Measure) -> str:
     return text
 
 
+def measure_baseline(
+    embedder: Embedder, shards: Path, prints: Sequence[Print]
+) -> Iterator[Measure]:
+    """The same measures for linear discriminants on the same patches."""
+    paths = sorted(shards.glob("shard-*.npz"))[1:]
+    if not paths:
+        return
+    discriminants = fit(join(paths))
+    embedded = []
+    for one in prints:
+        features = read_features(one.sample)
+        pose = embedder.find_pose(features)
+        vector = discriminants.embed(features, pose)
+        embedded.append(Embedded(vector, 1.0, pose))
+    vectors = gather(embedded, prints, [0.0] * len(prints))
+    wanted = ("baseline_eer_fvc2002_mean", "baseline_eer_pyfnprint", "baseline_eer_pooled")
+    yield from (one for one in measure(vectors, "baseline") if one.measure in wanted)
+
+
 def read_strangers(embedder: Embedder, shards: Path, fingers: int) -> Floats:
     """Vectors of synthetic fingers, one print each; every finger counts in the mirror as well."""
     paths = sorted(shards.glob("shard-*.npz"))
@@ -302,6 +322,7 @@ def main(
     session = open_file(vector) if vector else open_session(models, MODEL)
     measures = list(measure(vectors))
     measures += measure_short_list(vectors, read_strangers(embedder, shards, strangers))
+    measures += measure_baseline(embedder, shards, prints)
     measures += measure_speed(vectors, session)
     for one in measures:
         click.echo(describe(one))

@@ -41,7 +41,8 @@ class Discriminants:
 
     def embed(self, features: Features, pose: Pose) -> Floats:
         """The vector of a print, shape (DIMENSIONS,)."""
-        return normalise((describe_patch(cut(features, pose)) - self.mean) @ self.matrix)
+        centred = describe_patch(cut(features, pose)) - self.mean
+        return normalise(np.asarray(centred @ self.matrix, np.float32))
 
 
 def describe_patch(patch: Floats) -> Floats:

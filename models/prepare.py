@@ -1,7 +1,8 @@
 """Prepares the models that the matcher loads from the published source archive of weights.
 
 The archive's package is never imported or installed: three files are read from it by name,
-accepted by their hash, converted, and written whole or not at all.
+accepted by their hash, converted, and written whole or not at all. Models that we trained
+ourselves lie beside the manifest and are only copied.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matcher.errors import ModelUnavailable
 from models.conversion.detector import convert_detector
@@ -62,12 +64,32 @@ def prepare(
     not even opened. Raises ModelUnavailable when the archive or a result is not the expected
     one, Malformed when a weight file cannot be read.
     """
+    trained = tuple(_place_trained(into, table) for table in _read_tables(trained=True))
     recipes = _read_recipes()
-    missing = [recipe for recipe in recipes if not _is_prepared(into / recipe.file, recipe)]
+    missing = [recipe for recipe in recipes if not _has_hash(into / recipe.file, recipe.sha256)]
     if missing:
         _prepare_missing(sdist, into, missing, progress)
     progress("models are ready", len(missing), len(missing))
-    return tuple(into / recipe.file for recipe in recipes)
+    return (*trained, *(into / recipe.file for recipe in recipes))
+
+
+def _place_trained(into: Path, table: Mapping[str, Any]) -> Path:
+    """Copy a model that was trained here, unless it is there already."""
+    path = into / str(table["file"])
+    if not _has_hash(path, table["sha256"]):
+        content = (MANIFEST.parent / path.name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != table["sha256"]:
+            raise ModelUnavailable(f"the trained model {table['id']} is not the manifest's")
+        into.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, content)
+    return path
+
+
+def _read_tables(*, trained: bool) -> list[dict[str, Any]]:
+    """The entries of the manifest that were trained here, or those made from the archive."""
+    with MANIFEST.open("rb") as file:
+        tables = tomllib.load(file)["model"]
+    return [table for table in tables if ("source" not in table) == trained]
 
 
 def _prepare_missing(sdist: Path, into: Path, missing: list[Recipe], progress: Progress) -> None:
@@ -84,25 +106,25 @@ def _prepare_missing(sdist: Path, into: Path, missing: list[Recipe], progress: P
 
 def _read_recipes() -> tuple[Recipe, ...]:
     with MANIFEST.open("rb") as file:
-        tables = tomllib.load(file)
+        sources = tomllib.load(file).get("source", {})
     return tuple(
         Recipe(
             id=table["id"],
             file=table["file"],
             sha256=table["sha256"],
-            member=f"{tables['source'][table['source']]['folder']}/{table['source_file']}",
+            member=f"{sources[table['source']]['folder']}/{table['source_file']}",
             member_sha256=table["source_sha256"],
             member_bytes=table["source_bytes"],
         )
-        for table in tables["model"]
+        for table in _read_tables(trained=False)
     )
 
 
-def _is_prepared(path: Path, recipe: Recipe) -> bool:
+def _has_hash(path: Path, sha256: str) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == recipe.sha256
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def _read_members(sdist: Path, recipes: list[Recipe]) -> Mapping[str, bytes]:

@@ -1,0 +1,141 @@
+"""What the fingerprint vector is made from: one front for real and for synthetic prints alike.
+
+    sample -> 500 dpi -> normalise -> local spectra -> ridge field -> area -> ridge wave -> 250 dpi
+
+The ridge wave is brought to one amplitude everywhere, so that faint and dark ridges look the
+same; what is left are directions, periods and minutiae. The flow of the ridges goes along on
+the coarse grid of `matcher.spectrum` windows, for finding the pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.extraction import FINGER_MOST_PX, check, resample, template_size
+from matcher.ridges import (
+    KEPT_TONE,
+    KEPT_TURN,
+    KEPT_TURN_UNSURE,
+    RidgeField,
+    blur,
+    gather_in_cells,
+    measure,
+    normalise,
+    occupied,
+    passband,
+)
+from matcher.segmentation import segment
+from matcher.spectrum import Complexes, Floats, analyse, synthesise
+from matcher.trace import Trace, show
+from matcher.vocabulary import FingerSample
+
+MAP_STEP_PX = 2
+"""Pixels at 500 dpi per pixel of the maps: 250 dpi shows every ridge in two pixels or more."""
+
+AMPLITUDE_SPREAD_PX = 6.0
+"""Amplitude is measured over about two ridges; finer, and the ends of ridges would be filled."""
+
+AMPLITUDE_FLOOR = 0.05
+"""Waves weaker than this share of a full ridge are left faint: they are noise in the making."""
+
+LOUDEST = 1.5
+"""Amplitudes beyond this, at steps between faint and dark, are cut off."""
+
+LEVELS = 80.0
+"""Steps of the 8-bit map per unit of amplitude; LOUDEST then fits into a signed byte."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """The maps of one print.
+
+    ridges: int8 (rows, columns) at 250 dpi, the ridge wave in steps of 1/LEVELS, 0 outside.
+    inside: uint8 (rows, columns), 255 where the finger is. flow: float32 (3, rows, columns) on the
+    window grid: cosine and sine of the doubled normal times its coherence, and the finger's share.
+    """
+
+    ridges: NDArray[np.int8]
+    inside: NDArray[np.uint8]
+    flow: Floats
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no finger was seen."""
+        return not self.inside.any()
+
+
+def read_features(sample: FingerSample, *, trace: Trace | None = None) -> Features:
+    """Read the maps of a finger sample, step by step.
+
+    Raises Malformed for images or resolutions outside the limits of extraction. A picture far
+    larger than a finger, or without one, gives empty maps.
+    """
+    check(sample)
+    height, width = template_size(sample)
+    if max(height, width) > FINGER_MOST_PX:
+        return NO_FEATURES
+    flat, contrast = normalise(resample(sample.image, (height, width)))
+    spectra = analyse(flat)
+    field = measure(spectra)
+    mask = segment(field, contrast, flat.shape)
+    ridges = even_out(keep_ridges(spectra, field, mask))
+    show(trace, "even ridges", ridges)
+    return Features(shrink_wave(ridges), shrink_mask(mask), describe_flow(field, mask))
+
+
+def keep_ridges(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) -> Floats:
+    """The ridge wave alone, at the finger: the first plane of `matcher.ridges.enhance`."""
+    wave = np.zeros(mask.shape, np.float32)
+    if not mask.any():
+        return wave
+    rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
+    columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
+    area = (rows, columns)
+    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area])
+    kept = spectra[area] * passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
+    inside = mask[pixel_rows, pixel_columns]
+    wave[pixel_rows, pixel_columns] = synthesise(kept, inside.shape) * inside
+    return wave
+
+
+def even_out(wave: Floats) -> Floats:
+    """Bring a ridge wave to amplitude one wherever there is one."""
+    amplitude = np.sqrt(2 * blur(wave * wave, AMPLITUDE_SPREAD_PX))
+    even = wave / np.maximum(amplitude, np.float32(AMPLITUDE_FLOOR))
+    return np.asarray(np.clip(even, -LOUDEST, LOUDEST), np.float32)
+
+
+def shrink_wave(ridges: Floats) -> NDArray[np.int8]:
+    """The ridge wave at 250 dpi in signed bytes; averaging pairs of pixels, so nothing aliases."""
+    small = cv2.resize(ridges, half(ridges.shape), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.rint(np.asarray(small) * LEVELS), np.int8)
+
+
+def shrink_mask(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The finger's area at 250 dpi."""
+    area = mask.astype(np.uint8) * np.uint8(255)
+    small = cv2.resize(area, half(mask.shape), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def half(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height of the maps of an image of this shape."""
+    return shape[1] // MAP_STEP_PX, shape[0] // MAP_STEP_PX
+
+
+def describe_flow(field: RidgeField, mask: NDArray[np.bool_]) -> Floats:
+    """Directions of the ridges as doubled angles, weighted by how sure they are."""
+    share = gather_in_cells(mask.astype(np.float32), field.normal)
+    weight = share * field.coherence
+    doubled = 2 * field.normal
+    return np.stack([np.cos(doubled) * weight, np.sin(doubled) * weight, share])
+
+
+NO_FEATURES = Features(
+    np.zeros((1, 1), np.int8), np.zeros((1, 1), np.uint8), np.zeros((3, 1, 1), np.float32)
+)
+"""The maps of a picture that shows no finger."""

@@ -1,0 +1,124 @@
+"""Where the pattern of a finger lies and how it is turned, from the flow of its ridges.
+
+A small convolutional network votes for the place of the upper core (for a plain arch the top of
+its hill) on a coarse grid that reaches beyond the picture, because the core of a partial print
+may lie outside; each vote carries an offset and a direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from matcher.runtime import open_session
+from matcher.spectrum import STEP_PX, Floats
+
+MODEL = "finger-pose-1"
+"""Manifest id of the network."""
+
+MARGIN_CELLS = 8
+"""How far beyond the picture a core may lie: 64 pixels, 3 mm."""
+
+MULTIPLE_CELLS = 8
+"""The network halves the grid three times."""
+
+VOTE_CELLS = 2
+"""Cells of the flow per vote, on each axis."""
+
+VOTE_PX = VOTE_CELLS * STEP_PX
+"""Pixels at 500 dpi between votes; offsets are in this unit."""
+
+NEIGHBOURS = 2
+"""Votes this far from the strongest belong to the same peak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Place and direction of a print.
+
+    x, y: core in pixels at 500 dpi, y downwards, possibly outside the picture. angle: from the
+    core to the tip, radians, counter-clockwise. confidence: 0-1, share of the votes for this
+    place.
+    """
+
+    x: float
+    y: float
+    angle: float
+    confidence: float
+
+
+UPRIGHT = np.pi / 2
+"""Angle of a finger whose tip points up."""
+
+
+class PoseFinder:
+    """Finds poses; safe to share between threads."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+
+    @classmethod
+    def open(cls, models: Path) -> PoseFinder:
+        """Load the network. Raises ModelUnavailable when it is missing or altered."""
+        return cls(open_session(models, MODEL))
+
+    def find(self, flow: Floats) -> Pose:
+        """The pose of a print from the flow of `matcher.features`, shape (3, rows, columns)."""
+        padded = pad(flow)
+        (votes,) = self._session.run(None, {"flow": padded[None]})
+        return decode(np.asarray(votes, np.float32)[0])
+
+
+def pad(flow: Floats) -> Floats:
+    """Surround a flow with nothing: the margin, and what the network needs to halve evenly."""
+    beyond = [(-(length + 2 * MARGIN_CELLS)) % MULTIPLE_CELLS for length in flow.shape[1:]]
+    sides = [(MARGIN_CELLS, MARGIN_CELLS + extra) for extra in beyond]
+    return np.pad(flow, [(0, 0), *sides])
+
+
+def decode(votes: Floats) -> Pose:
+    """Read the pose from votes, shape (5, rows, columns).
+
+    The planes are: strength (logit), offset x and y in units of VOTE_PX, cosine and sine of the
+    direction.
+    """
+    share = np.exp(votes[0] - votes[0].max())
+    share /= share.sum()
+    row, column = np.unravel_index(int(np.argmax(share)), share.shape)
+    near = (around(int(row)), around(int(column)))
+    weight = share[near]
+    rows, columns = (axis[near] for axis in np.indices(share.shape))
+    _, right, down, cosine, sine = votes[(slice(None), *near)]
+    mass = float(weight.sum())
+    return Pose(
+        x=to_pixels(float((weight * (columns + right)).sum()) / mass),
+        y=to_pixels(float((weight * (rows + down)).sum()) / mass),
+        angle=float(np.arctan2((weight * sine).sum(), (weight * cosine).sum())),
+        confidence=mass,
+    )
+
+
+def around(place: int) -> slice:
+    """The votes of one peak along one axis."""
+    return slice(max(0, place - NEIGHBOURS), place + NEIGHBOURS + 1)
+
+
+def to_pixels(votes: float) -> float:
+    """A coordinate of the picture from one of the grid of votes.
+
+    >>> to_pixels(4.0)
+    7.5
+    """
+    return (votes + 0.5) * VOTE_PX - 0.5 - MARGIN_CELLS * STEP_PX
+
+
+def to_votes(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inverse of to_pixels, for arrays."""
+    votes = (pixels + (0.5 + MARGIN_CELLS * STEP_PX)) / VOTE_PX - 0.5
+    return np.asarray(votes, np.float32)

@@ -1,0 +1,1 @@
+"""How the trained models are made: the only place that may import PyTorch."""

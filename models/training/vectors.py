@@ -1,0 +1,157 @@
+"""Trains the network that turns a patch into a vector.
+
+    python -m models.training.vectors --steps 6000
+
+A large-margin cosine loss (CosFace; Wang et al. 2018) over as many classes as there are
+fingers, twice: a finger seen in a mirror is another finger. The margin grows from nothing, and
+is smaller for prints that show little, since a print of a corner cannot be told from all others.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from matcher.embedding import DIMENSIONS, PATCH_PX
+from matcher.spectrum import Floats
+from models.training.networks import VectorNet, write_onnx
+from models.training.prints import WORKPLACE
+from models.training.schedule import Plan, Training
+from models.training.stock import Stock, open_stock
+from models.training.views import Spoiling, draw_view, invent
+
+SHARPNESS = 22.0
+"""Factor from cosines to logits."""
+
+MARGIN_MOST = 0.32
+"""Cosine by which a print must be closer to its own finger than to any other, in the end."""
+
+MARGIN_SHARE = 0.5
+"""Share of all steps over which the margin grows."""
+
+SEEN_FULL = 0.6
+"""Share of the patch from which on a print has the whole margin."""
+
+NO_SPOILING = Spoiling(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""For watching: the true pose and nothing taken away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Views with their classes. views: (n, 2, PATCH_PX, PATCH_PX); label, seen: (n,)."""
+
+    views: Tensor
+    label: Tensor
+    seen: Tensor
+
+
+class Classifier(nn.Module):
+    """The network and one direction for each finger."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.network = VectorNet()
+        self.directions = nn.Parameter(torch.randn(classes, DIMENSIONS) * 0.1)
+
+    def forward(self, views: Tensor) -> Tensor:
+        """Cosines of views with every finger, shape (n, classes)."""
+        with torch.autocast("cpu", torch.bfloat16):
+            vectors = self.network(views)
+        unit = functional.normalize(vectors.float())
+        return unit @ functional.normalize(self.directions).T
+
+
+def lose(cosines: Tensor, batch: Batch, margin: float) -> Tensor:
+    """Cross-entropy after the margin has been taken from the own finger's cosine."""
+    own = margin * (batch.seen / SEEN_FULL).clamp(max=1.0)
+    taken = functional.one_hot(batch.label, cosines.shape[1]) * own[:, None]
+    return functional.cross_entropy(SHARPNESS * (cosines - taken), batch.label)
+
+
+def draw_batch(stock: Stock, classes: NDArray[np.int64], step: int, plan: Plan) -> Batch:
+    """The views of a step, half of them mirrored."""
+    rng = np.random.default_rng((plan.seed, step))
+    how = Spoiling()
+    chosen = rng.integers(0, len(stock), plan.batch)
+    views = np.stack([draw_view(stock, int(index), rng, how) for index in chosen])
+    invent(views, rng, how.invented)
+    mirrored = rng.random(plan.batch) < 0.5
+    views[mirrored] = views[mirrored][..., ::-1]
+    label = 2 * classes[chosen] + mirrored
+    return Batch(
+        torch.from_numpy(views).to(memory_format=torch.channels_last),
+        torch.from_numpy(label),
+        torch.from_numpy(views[:, 1].mean(axis=(1, 2))),
+    )
+
+
+def judge(network: nn.Module, views: Floats, finger: NDArray[np.int32]) -> float:
+    """Equal error rate of held-out fingers, per cent."""
+    network.eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        parts = [network(part) for part in torch.from_numpy(views).split(128)]
+    unit = functional.normalize(torch.cat(parts).float()).numpy()
+    first, second = np.triu_indices(len(unit), 1)
+    score = np.einsum("nd,nd->n", unit[first], unit[second])
+    mated = finger[first] == finger[second]
+    thresholds = np.quantile(score[mated], np.linspace(0, 1, 400))
+    fnmr = np.searchsorted(np.sort(score[mated]), thresholds) / mated.sum()
+    fmr = 1 - np.searchsorted(np.sort(score[~mated]), thresholds) / (~mated).sum()
+    return 100 * float(np.maximum(fnmr, fmr).min())
+
+
+def export(network: nn.Module) -> bytes:
+    """The ONNX file of a vector network."""
+    return write_onnx(network, torch.zeros(1, 2, PATCH_PX, PATCH_PX), ("patch", "vector"))
+
+
+@click.command()
+@click.option("--steps", default=6000, show_default=True)
+@click.option("--batch", default=128, show_default=True)
+@click.option("--threads", default=2, show_default=True)
+@click.option("--name", default="vectors", show_default=True, help="Folder of the run.")
+@click.option("--workplace", type=click.Path(path_type=Path), default=WORKPLACE)
+def main(*, steps: int, batch: int, threads: int, name: str, workplace: Path) -> None:
+    """Train, or go on training; write step-NNNNNN.onnx beside every checkpoint."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    folder = workplace / name
+    stock, held_out = open_stock(workplace), open_stock(workplace, held_out=True)
+    names, classes = np.unique(stock.prints.finger, return_inverse=True)
+    click.echo(f"{len(names)} fingers, {len(stock)} prints")
+    plan = Plan(steps=steps, batch=batch, rate=2e-3)
+    classifier = Classifier(2 * len(names)).to(memory_format=torch.channels_last)
+    training = Training(classifier, plan, folder / "checkpoint.pt")
+    rng = np.random.default_rng(0)
+    watched = np.stack([draw_view(held_out, k, rng, NO_SPOILING) for k in range(len(held_out))])
+    with ThreadPoolExecutor(1) as ahead:
+        following = ahead.submit(draw_batch, stock, classes, training.step, plan)
+
+        def lose_at(step: int) -> Tensor:
+            nonlocal following
+            batch_now = following.result()
+            following = ahead.submit(draw_batch, stock, classes, step + 1, plan)
+            margin = MARGIN_MOST * min(1.0, step / (MARGIN_SHARE * plan.steps))
+            return lose(classifier(batch_now.views), batch_now, margin)
+
+        def watch(step: int, loss: float) -> None:
+            network = training.mean.module.network
+            eer = judge(network, watched, held_out.prints.finger)
+            click.echo(f"{step}: {loss:.3f}; EER on held-out synthetic fingers {eer:.2f} %")
+            (folder / f"step-{step:06d}.onnx").write_bytes(export(network))
+
+        training.run(lose_at, watch)
+
+
+if __name__ == "__main__":
+    main()
