@@ -114,6 +114,11 @@ class Ledger:
             finally:
                 connection.exec_driver_sql("ROLLBACK")
 
+    def setting(self, name: str) -> Any:
+        """A pragma as new connections have it."""
+        with self._engine.connect() as connection:
+            return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of it."""
         with self._engine.connect() as connection:

@@ -194,3 +194,10 @@ def test_occurrences_come_back_in_order(ledger: Ledger) -> None:
 
 def test_only_the_owner_reads_the_file(ledger: Ledger, tmp_path: Path) -> None:
     assert (tmp_path / "central.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_every_connection_makes_commits_reach_the_disk_and_overwrites_what_is_erased(
+    ledger: Ledger,
+) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+    assert {name: ledger.setting(name) for name in wanted} == wanted
