@@ -51,14 +51,25 @@ def carry_out(
 
 
 def update(
-    node: Node, transaction: Transaction, dossier: Dossier, changes: Mapping[str, Any]
+    node: Node,
+    transaction: Transaction,
+    dossier: Dossier,
+    changes: Mapping[str, Any],
+    *,
+    follow_up: bool = False,
 ) -> DataSet:
-    """Take over fields that became known later, and tell the centre."""
+    """Take over fields that became known later, and tell the centre.
+
+    follow_up: because another State's change was notified.
+    """
     changed = _rewrite(transaction, dossier, **changes)
     if dispatch.is_known(transaction, dossier):
         message, mask = wire.changes_to(changes)
         request = central_pb2.UpdateStatusRequest(
-            reference_number=dossier.reference_number, changes=message, update_mask=mask
+            reference_number=dossier.reference_number,
+            changes=message,
+            update_mask=mask,
+            follow_up=follow_up,
         )
         dispatch.post(node, transaction, request)
     return changed

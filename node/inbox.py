@@ -155,7 +155,8 @@ def _take_responsibility(node: Node, transaction: Transaction, got: _Received) -
     responsible = got.notice.responsibility_changed.responsible_state
     wanted = obliged(Notice.RESPONSIBILITY_CHANGED, got.dossier.category)
     if wanted and got.dossier.content.responsible_state != responsible:
-        changes.update(node, transaction, got.dossier, {"responsible_state": responsible})
+        told = {"responsible_state": responsible}
+        changes.update(node, transaction, got.dossier, told, follow_up=True)
     return ()
 
 

@@ -23,7 +23,10 @@ from interfaces.pb.eurodac.central.v1 import central_pb2
 def update_status(
     centre: Centre, state: str, request: central_pb2.UpdateStatusRequest
 ) -> central_pb2.UpdateStatusResponse:
-    """Fields that become known later; a responsible State is told to the others (Art. 16(4))."""
+    """Fields that become known later; a responsible State is told to the others (Art. 16(4)).
+
+    Who updates because it was told tells nobody again.
+    """
     changes = wire.changes_from(request.changes, request.update_mask)
 
     def act(entries: Entries) -> central_pb2.UpdateStatusResponse:
@@ -33,7 +36,7 @@ def update_status(
         now = centre.now()
         _write(entries, stored, replace(before, **changes))
         responsible = changes.get("responsible_state")
-        if responsible and responsible != before.responsible_state:
+        if responsible and responsible != before.responsible_state and not request.follow_up:
             notices.tell_others(
                 entries,
                 stored,

@@ -189,6 +189,7 @@ def test_a_new_responsible_state_is_taken_over_and_told(node: Node, number: str)
     assert data_set.responsible_state == "DE"
     (request,) = told(node, number)
     assert list(request.update_mask.paths) == ["responsible_state"]
+    assert request.follow_up
     receive(node, notice_of(2, number, responsibility_changed=changed))
     assert len(told(node, number)) == 1
 

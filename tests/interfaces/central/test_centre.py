@@ -12,7 +12,7 @@ import pytest
 
 from interfaces import wire
 from interfaces.central import custody, intake
-from interfaces.central.centre import Centre, Thresholds
+from interfaces.central.centre import Centre, Thresholds, data_set_in
 from interfaces.central.errors import RequestReused, UnknownDataSet
 from interfaces.central.examination import examine_next
 from interfaces.central.figures import statistics_of
@@ -396,6 +396,28 @@ def test_the_responsible_state_is_told_to_the_others(
     (notice,) = europe.notices("IT")
     assert notice.reference_number == italian
     assert notice.responsibility_changed.responsible_state == "IT"
+
+
+def test_who_follows_in_naming_the_responsible_state_causes_no_echo(europe: Europe) -> None:
+    italian = europe.transmit("IT", Category.APPLICANT_REG, person=1)
+    europe.settle()
+    europe.transmit("DK", Category.APPLICANT_REG, person=1, taking=1)
+    europe.settle()
+    europe.notices("DK")
+    changes, mask = wire.changes_to({"responsible_state": "DK"})
+    follow_up = pb.UpdateStatusRequest(
+        request_id="1",
+        reference_number=italian,
+        changes=changes,
+        update_mask=mask,
+        follow_up=True,
+    )
+    custody.update_status(europe.centre, "IT", follow_up)
+    assert europe.notices("DK") == []
+    with europe.centre.ledger.read() as entries:
+        stored = entries.data_set(italian)
+    assert stored is not None
+    assert data_set_in(stored).responsible_state == "DK"
 
 
 def test_a_flag_is_deleted_only_after_consulting_and_then_everywhere(

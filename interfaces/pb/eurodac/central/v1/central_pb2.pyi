@@ -270,8 +270,13 @@ class UpdateStatusRequest(_message.Message):
     REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     reference_number: _builtins.str
+    follow_up: _builtins.bool
+    """Set because another State's change of the responsible State was notified (Art. 16(4)); the
+    others were told of that one, and are not told again.
+    """
     @_builtins.property
     def changes(self) -> _terms_pb2.DataSet: ...
     @_builtins.property
@@ -285,10 +290,11 @@ class UpdateStatusRequest(_message.Message):
         reference_number: _builtins.str = ...,
         changes: _terms_pb2.DataSet | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        follow_up: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "reference_number", b"reference_number", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "follow_up", b"follow_up", "reference_number", b"reference_number", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
