@@ -6,23 +6,57 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from interfaces import formats
+from interfaces.formats import images, limits
 from interfaces.formats.capture import check_fingers
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from matcher.vocabulary import FaceSample, FingerPosition, FingerSample, Impression
 
+MAX_FINGER_IMAGES = 32
+"""Most finger images of one capture: ten rolled, ten flat, two plain thumbs and three slaps are
+25."""
+
+MAX_MISSING = 12
+"""Most declarations of missing fingers: ten fingers, and the thumbs by their plain codes too."""
+
 
 def capture_from(message: terms_pb2.Capture) -> formats.Capture:
     """Samples of a capture: either single images or one ANSI/NIST-ITL transaction."""
-    images = bool(message.fingers) or message.HasField("face")
-    if images and message.transaction:
+    single = bool(message.fingers) or message.HasField("face")
+    if single and message.transaction:
         reason = "both images and a transaction are given"
         raise FormatRefused("W01 VALUE", "capture", reason, "send one of the two")
+    _check_numbers(message)
     if message.transaction:
         capture = formats.read(message.transaction)
     else:
+        _check_pixels(message)
         capture = formats.Capture(fingers=_fingers(message), faces=_faces(message))
     return _declare_missing(capture, _missing_from(message))
+
+
+def _check_numbers(message: terms_pb2.Capture) -> None:
+    lists = {
+        "fingers": (len(message.fingers), MAX_FINGER_IMAGES),
+        "missing_fingers": (len(message.missing_fingers), MAX_MISSING),
+    }
+    for name, (found, limit) in lists.items():
+        if found > limit:
+            raise FormatRefused("W03 TOO_LONG", name, "too many entries", f"at most {limit}")
+
+
+def _check_pixels(message: terms_pb2.Capture) -> None:
+    """Count the pixels of all images before one is decoded: small files may be large pictures."""
+    declared = 0
+    for image in (*(finger.image for finger in message.fingers), message.face.image):
+        if not image:
+            continue  # refused where it is read
+        limits.check_bytes(image, limits.IMAGE_BYTES, "image")
+        header = images.inspect(image)
+        declared += header.width * header.height
+    if declared > limits.TRANSACTION_PIXELS:
+        reason = f"has {declared} pixels, {limits.TRANSACTION_PIXELS} are allowed"
+        raise FormatRefused("L01 TOO_LARGE", "capture", reason, "crop or reduce the images")
 
 
 def _fingers(message: terms_pb2.Capture) -> tuple[FingerSample, ...]:
@@ -53,10 +87,13 @@ def _declare_missing(
 def _missing_from(
     message: terms_pb2.Capture,
 ) -> dict[FingerPosition, formats.MissingReason]:
-    return {
-        position_from(entry.position): _missing_reason(entry.reason)
-        for entry in message.missing_fingers
-    }
+    missing: dict[FingerPosition, formats.MissingReason] = {}
+    for entry in message.missing_fingers:
+        reason = _missing_reason(entry.reason)
+        if missing.setdefault(position_from(entry.position), reason) is not reason:
+            text = "one finger is missing for two reasons"
+            raise FormatRefused("W01 VALUE", "missing_fingers", text, "say one of them")
+    return missing
 
 
 def _missing_reason(value: int) -> formats.MissingReason:
