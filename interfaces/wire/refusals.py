@@ -20,6 +20,10 @@ from interfaces.formats.errors import FormatRefused
 DOMAIN = "eurodac-node"
 """Domain of every ErrorInfo of the profile."""
 
+MAX_DETAIL_BYTES = 5 * 1024
+"""Most bytes of details: they travel as metadata, of which common gRPC clients take 8 KiB, and
+answer a longer refusal with RESOURCE_EXHAUSTED as if the sender were to come back later."""
+
 
 def violation_of(refusal: FormatRefused) -> Violation:
     """A refusal of untrusted bytes in the form in which broken rules travel."""
@@ -35,7 +39,10 @@ def status_of(
     retry_after: timedelta | None = None,
 ) -> Status:
     """The status of a refusal. code: number of a gRPC status code."""
-    listed = tuple(violations)
+    every = tuple(dict.fromkeys(violations))
+    listed = _fitting(every)
+    if len(listed) < len(every):
+        message = f"{message}; the first {len(listed)} of {len(every)} violations are listed"
     details: list[Message] = [_error_info(violation) for violation in listed]
     if listed:
         details.append(BadRequest(field_violations=map(_field_violation, listed)))
@@ -71,6 +78,17 @@ def retry_after_in(status: Status) -> timedelta | None:
             delay: timedelta = info.retry_delay.ToTimedelta()
             return delay
     return None
+
+
+def _fitting(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+    """The first violations, as many as the details have room for, but one at least."""
+    used, fitting = 0, list[Violation]()
+    for violation in violations:
+        used += _error_info(violation).ByteSize() + _field_violation(violation).ByteSize()
+        if fitting and used > MAX_DETAIL_BYTES:
+            break
+        fitting.append(violation)
+    return tuple(fitting)
 
 
 def _error_info(violation: Violation) -> ErrorInfo:

@@ -46,3 +46,18 @@ def test_details_of_others_are_passed_over() -> None:
 def test_a_refusal_of_bytes_becomes_a_violation_with_its_code() -> None:
     refusal = FormatRefused("Q05 RESOLUTION", "image", "no dpi", "state it")
     assert violation_of(refusal) == Violation("Q05", "image", "profile", "no dpi", "state it")
+
+
+def test_a_refusal_fits_into_the_metadata_that_common_clients_take() -> None:
+    many = tuple(
+        Violation("V05", f"nationalities[{number}]", "17(1)(c)", "the value " * 5, "write codes")
+        for number in range(500)
+    )
+    status = status_of(9, "a rule forbids this", many)
+    assert len(status.SerializeToString()) < 8 * 1024 * 3 // 4  # base64 takes a third more
+    assert violations_in(status) == many[: len(violations_in(status))] != ()
+    assert "of 500" in status.message
+
+
+def test_the_same_violation_is_told_once() -> None:
+    assert violations_in(status_of(9, "refused", VIOLATIONS * 40)) == VIOLATIONS
