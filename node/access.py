@@ -31,6 +31,16 @@ class Role(StrEnum):
     SUPERVISOR = "SUPERVISOR"
     AUDITOR = "AUDITOR"
     ADMINISTRATOR = "ADMINISTRATOR"
+    REQUESTER = "REQUESTER"
+    """Operating unit of a designated authority, Art. 5."""
+    VERIFIER = "VERIFIER"
+    """Verifying authority, Art. 6."""
+    EUROPOL_REQUESTER = "EUROPOL_REQUESTER"
+    """Designated unit of Europol, Art. 7(1)."""
+    EUROPOL_VERIFIER = "EUROPOL_VERIFIER"
+    """Verifying unit of Europol, Art. 7(2)."""
+    DATA_PROTECTION = "DATA_PROTECTION"
+    """Desk that answers data subjects, Art. 43."""
     NODE = "NODE"
 
 
@@ -62,6 +72,19 @@ class Act(StrEnum):
     DELIVER = "DELIVER"
     RECEIVE_NOTICE = "RECEIVE_NOTICE"
     SWEEP = "SWEEP"
+    REQUEST_SEARCH = "REQUEST_SEARCH"
+    VERIFY_SEARCH = "VERIFY_SEARCH"
+    READ_SEARCH = "READ_SEARCH"
+    LIST_SEARCHES = "LIST_SEARCHES"
+    KEEP_SEARCH = "KEEP_SEARCH"
+    AUTHORISE_USE = "AUTHORISE_USE"
+    CONFIRM_ERASURE = "CONFIRM_ERASURE"
+    REQUEST_ACCESS = "REQUEST_ACCESS"
+    READ_ACCESS = "READ_ACCESS"
+    CLOSE_ACCESS = "CLOSE_ACCESS"
+    READ_SEARCH_RECORD = "READ_SEARCH_RECORD"
+    DISCLOSE = "DISCLOSE"
+    TRANSFER_FOR_RETURN = "TRANSFER_FOR_RETURN"
 
 
 class Purpose(StrEnum):
@@ -71,6 +94,9 @@ class Purpose(StrEnum):
     RESETTLEMENT = "RESETTLEMENT"
     IRREGULAR_MIGRATION = "IRREGULAR_MIGRATION"
     TEMPORARY_PROTECTION = "TEMPORARY_PROTECTION"
+    LAW_ENFORCEMENT = "LAW_ENFORCEMENT"
+    EUROPOL = "EUROPOL"
+    DATA_SUBJECT_RIGHTS = "DATA_SUBJECT_RIGHTS"
     OVERSIGHT = "OVERSIGHT"
     OPERATION = "OPERATION"
 
@@ -119,12 +145,30 @@ PURPOSES: Mapping[Category, Purpose] = MappingProxyType(
     }
 )
 """What each category of persons serves. Requests of law enforcement (Arts 32, 34) and of data
-subjects (Art. 43) are no enrolments; they get purposes and roles of their own."""
+subjects (Art. 43) are no enrolments; they have purposes and roles of their own."""
+
+SEARCH_PURPOSES: Mapping[Category, Purpose] = MappingProxyType(
+    {
+        Category.LEA_SEARCH: Purpose.LAW_ENFORCEMENT,
+        Category.EUROPOL_SEARCH: Purpose.EUROPOL,
+        Category.DATA_SUBJECT: Purpose.DATA_SUBJECT_RIGHTS,
+    }
+)
+"""What each category of requests serves; no desk of the casework holds any of them."""
 
 _DESK = {Role.CAPTURE_STATION: _CASEWORK, Role.ASYLUM_DESK: _CASEWORK, Role.SUPERVISOR: _CASEWORK}
 _OFFICE = {Role.ASYLUM_DESK: _CASEWORK, Role.SUPERVISOR: _CASEWORK}
 _LOOK = {**_DESK, Role.FINGERPRINT_EXPERT: _CASEWORK}
 _NODE = {Role.NODE: _RUNNING}
+_REQUESTERS = {
+    Role.REQUESTER: frozenset({Purpose.LAW_ENFORCEMENT}),
+    Role.EUROPOL_REQUESTER: frozenset({Purpose.EUROPOL}),
+}
+_VERIFIERS = {
+    Role.VERIFIER: frozenset({Purpose.LAW_ENFORCEMENT}),
+    Role.EUROPOL_VERIFIER: frozenset({Purpose.EUROPOL}),
+}
+_RIGHTS = {Role.DATA_PROTECTION: frozenset({Purpose.DATA_SUBJECT_RIGHTS})}
 
 PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
     {
@@ -159,6 +203,20 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
         Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
+        Act.REQUEST_SEARCH: _REQUESTERS,
+        Act.VERIFY_SEARCH: _VERIFIERS,
+        Act.READ_SEARCH: {**_REQUESTERS, **_VERIFIERS},
+        Act.LIST_SEARCHES: {**_REQUESTERS, **_VERIFIERS},
+        Act.KEEP_SEARCH: _REQUESTERS,
+        # Obtained through the Europol national unit of the State of origin (Art. 34(4)).
+        Act.AUTHORISE_USE: {Role.EUROPOL_VERIFIER: frozenset({Purpose.EUROPOL})},
+        Act.CONFIRM_ERASURE: _REQUESTERS,
+        Act.REQUEST_ACCESS: _RIGHTS,
+        Act.READ_ACCESS: _RIGHTS,
+        Act.CLOSE_ACCESS: _RIGHTS,
+        Act.READ_SEARCH_RECORD: {Role.AUDITOR: _OVERSIGHT},
+        Act.DISCLOSE: _OFFICE,
+        Act.TRANSFER_FOR_RETURN: _OFFICE,
     }
 )
 """Act x role: for which purposes. What is not in the table is denied."""
@@ -204,6 +262,15 @@ def purpose_of_number(reference_number: str) -> Purpose:
         if digit(category) == shown:
             return purpose
     raise AccessDenied("no desk holds data under numbers of this kind")
+
+
+def purpose_of_search(reference_number: str) -> Purpose:
+    """The purpose that the number of a request shows by its digit; RuleBroken if it is none."""
+    shown = parse(reference_number).digit
+    for category, purpose in SEARCH_PURPOSES.items():
+        if digit(category) == shown:
+            return purpose
+    raise AccessDenied("numbers of this kind name persons, not requests")
 
 
 def actor_from_certificate(certificate: x509.Certificate) -> Actor:

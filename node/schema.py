@@ -221,6 +221,51 @@ unread_notices = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+searches = Table(
+    "searches",
+    METADATA,
+    Column("reference_number", ForeignKey("data_sets.reference_number"), primary_key=True),
+    Column("category", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("requesting_unit", String, nullable=False),
+    Column("requester", String, nullable=False),
+    Column("verifying_unit", String, nullable=False),
+    Column("verifier", String, nullable=False),
+    Column("submitted_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("answered_at", Instant),
+    Column("needed", Boolean, nullable=False),
+    Column("reasons", LargeBinary),
+    Column("probe", LargeBinary),
+)
+
+search_readers = Table(
+    "search_readers",
+    METADATA,
+    Column("reference_number", ForeignKey("data_sets.reference_number"), primary_key=True),
+    Column("unit", String, primary_key=True),
+    Column("user", String, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    Column("erased_by", String, nullable=False),
+    Column("erased_at", Instant),
+)
+
+search_authorisations = Table(
+    "search_authorisations",
+    METADATA,
+    Column("reference_number", ForeignKey("data_sets.reference_number"), primary_key=True),
+    Column("hit_reference_number", String, primary_key=True),
+    Column("recorded_by", String, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+)
+
+search_records = Table(
+    "search_records",
+    METADATA,
+    Column("reference_number", ForeignKey("data_sets.reference_number"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
 audit = Table(
     "audit",
     METADATA,
