@@ -12,7 +12,8 @@
     flags         security flag, marks, notices; updates: events after the first transmission
     retention     how long data are kept, what erases them early
     casework      from a hit to the next legal step; limits: the table of its limits;
-                  caseclock: all running limits of a case and the effects of silence
+                  caseclock: all running limits of a case and the effects of silence;
+                  progress: what drives that clock; duties: what it asks of a State
     police        searches for law enforcement and by Europol; rights: who may learn what
     statistics    the monthly figures of Art. 12(1); returns: return indicators
     links         colours of links between systems

@@ -26,6 +26,7 @@ class Happening(StrEnum):
     SCREENED = "screening ended"
     REGISTERED = "application registered"
     REGISTERED_AT_BORDER = "registered in the border procedure"
+    REGISTERED_AFTER_RELOCATION = "registered in the border procedure after relocation"
     LODGED = "application lodged"
     LODGED_ACCELERATED = "lodged in the accelerated procedure"
     DECIDED = "decision on the application"
@@ -71,7 +72,7 @@ REQUEST = ("K1", "K2", "K8", "K17", "K18")
 REPLY = ("K5", "K6", "K9", "K19")
 DECIDE = ("K10", "K11_SHORTEST", "K11_LONGEST", "K12")
 TRANSFER = ("K13", "K14", "K15", "K16", "K20")
-EXAMINATION = ("K74", "K75", "K77")
+EXAMINATION = ("K74", "K75", "K77", "K77_RELOCATED")
 
 EFFECTS: Mapping[Happening, Effect] = MappingProxyType(
     {
@@ -81,6 +82,8 @@ EFFECTS: Mapping[Happening, Effect] = MappingProxyType(
         Happening.SCREENED: Effect((), SCREENING),
         Happening.REGISTERED: Effect(("K71", "K1"), ("K67", "K69")),
         Happening.REGISTERED_AT_BORDER: Effect(("K76", "K77", "K1"), ("K67", "K69")),
+        # The relocation State has four weeks more, Art. 51(2) APR; it asks nobody to take charge.
+        Happening.REGISTERED_AFTER_RELOCATION: Effect(("K76", "K77_RELOCATED"), ("K67", "K69")),
         Happening.LODGED: Effect(("K75",), ("K71", "K71_MANY", "K72", "K76")),
         Happening.LODGED_ACCELERATED: Effect(("K74",), ("K71", "K71_MANY", "K72", "K76")),
         Happening.DECIDED: Effect((), EXAMINATION),
