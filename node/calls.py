@@ -155,6 +155,9 @@ def propose_flag(
     """Put a security flag forward for a second official's approval."""
     check = wire.enumerated(nap_pb2.FlagCheck, "FLAG_CHECK_", FlagCheck)
     ground = wire.enumerated(nap_pb2.FlagGround, "FLAG_GROUND_", FlagGround)
+    if len(request.grounds) > len(FlagGround):
+        remedy = f"at most {len(FlagGround)}, each once"
+        raise FormatRefused("W03 TOO_LONG", "grounds", "too many entries", remedy)
     proposal = FlagProposal(
         check=check("check", request.check) if request.check else None,
         grounds=tuple(ground("grounds", value) for value in request.grounds),

@@ -55,6 +55,9 @@ def changes_from(
     known = set(_FORMS if allowed is None else allowed)
     if not mask.paths:
         raise FormatRefused("W02 ABSENT", "update_mask", "no path is named", "name the fields")
+    if len(mask.paths) > len(_FORMS):
+        remedy = f"at most {len(_FORMS)}, each once"
+        raise FormatRefused("W03 TOO_LONG", "update_mask", "too many paths", remedy)
     for path in mask.paths:
         if path not in known:
             reason = "a path is not a field that this call may change"

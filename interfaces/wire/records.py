@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from interfaces.eurodac.dataset import (
     AdmissionDecision,
@@ -73,7 +74,7 @@ def scans_from(name: str, messages: Iterable[terms_pb2.DocumentScan]) -> tuple[D
             read("document_scans.authenticity", scan.authenticity),
             scan.image,
         )
-        for scan in messages
+        for scan in islice(messages, MAX_SCANS + 1)
     )
     if len(scans) > MAX_SCANS:
         raise FormatRefused("W03 TOO_LONG", name, "too many scans", f"at most {MAX_SCANS}")
@@ -143,7 +144,8 @@ def marks_from(name: str, messages: Iterable[terms_pb2.Mark]) -> tuple[Mark, ...
             instant_from(mark.set_at, "marks.set_at"),
             mark.follow_up,
         )
-        for mark in messages
+        # One more than there are types must repeat one.
+        for mark in islice(messages, len(MarkType) + 1)
     )
     if len({mark.type for mark in marks}) < len(marks):
         raise FormatRefused("W01 VALUE", name, "a mark is there twice", "send each type once")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,17 +26,29 @@ MAX_TEXTS = 32
 MAX_REQUEST_ID_CHARACTERS = 64
 """Longest request id: a UUID has 36 characters, a few prefixes fit."""
 
+CONTROLS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode categories that no text of one line needs: controls, separators of lines."""
+
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows: a number or name would be read wrongly.
+Right-to-left scripts do not need them, and the joiners of Persian names stay allowed."""
+
+YEARS = range(1900, 2200)
+"""Years of every instant and day: nothing of a living person lies outside, and limits that are
+counted from inside stay within what a calendar holds."""
+
 _E = TypeVar("_E", bound=StrEnum)
 
 
 def instant_from(message: Timestamp, field: str = "timestamp") -> datetime:
     """Aware UTC instant of a timestamp, to the microsecond."""
     try:
-        return message.ToDatetime(tzinfo=UTC)
+        instant = message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise FormatRefused(
-            "W01 VALUE", field, "outside the years 1 to 9999", "send a valid instant"
-        ) from error
+        raise _outside(field) from error
+    if instant.year not in YEARS:
+        raise _outside(field)
+    return instant
 
 
 def instant_to(instant: datetime) -> Timestamp:
@@ -44,18 +58,24 @@ def instant_to(instant: datetime) -> Timestamp:
     return message
 
 
+def _outside(field: str) -> FormatRefused:
+    reason = f"outside the years {YEARS.start} to {YEARS.stop - 1}"
+    return FormatRefused("W01 VALUE", field, reason, "send what the calendar said")
+
+
 def text(name: str, value: str) -> str:
-    """A text within its limit, without control characters."""
+    """A text within its limit, without characters that control how the rest is shown."""
     if len(value) > MAX_TEXT_CHARACTERS:
         raise FormatRefused("W03 TOO_LONG", name, "text too long", f"at most {MAX_TEXT_CHARACTERS}")
-    if any(ord(character) < 32 for character in value):
+    if any(unicodedata.category(one) in CONTROLS or one in TURNS for one in value):
         raise FormatRefused("W01 VALUE", name, "control characters in a text", "send plain text")
     return value
 
 
 def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
     """A list of texts within its limit, none empty."""
-    entries = tuple(text(name, value) for value in values)
+    # One more than allowed shows that there are too many; the rest is not looked at.
+    entries = tuple(text(name, value) for value in islice(values, MAX_TEXTS + 1))
     if len(entries) > MAX_TEXTS:
         raise FormatRefused("W03 TOO_LONG", name, "too many entries", f"at most {MAX_TEXTS}")
     if "" in entries:
@@ -68,9 +88,12 @@ def day(name: str, value: str) -> date | None:
     if not value:
         return None
     try:
-        return date.fromisoformat(value)
+        found = date.fromisoformat(value)
     except ValueError as error:
         raise FormatRefused("W01 VALUE", name, "not a day", "use YYYY-MM-DD") from error
+    if found.year not in YEARS:
+        raise _outside(name)
+    return found
 
 
 def enumerated(wire: Any, prefix: str, kind: type[_E]) -> Callable[[str, int], _E]:

@@ -27,11 +27,18 @@ from interfaces.eurodac.dataset import (
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=200)
+SHOWN = st.characters(
+    codec="utf-8",
+    exclude_categories=("Cc", "Cs", "Zl", "Zp"),
+    exclude_characters="".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))),
+)
+TEXT = st.text(SHOWN, max_size=200)
 NAME = TEXT.filter(bool)
 NAMES = st.lists(NAME, max_size=5).map(tuple)
-DAY = st.dates()
-INSTANT = st.datetimes(timezones=st.just(UTC))
+DAY = st.dates(date(1900, 1, 1), date(2199, 12, 31))
+INSTANT = st.datetimes(
+    datetime(1900, 1, 1), datetime(2199, 12, 31, 23, 59, 59, 999_999), timezones=st.just(UTC)
+)
 MAYBE_DAY = st.none() | DAY
 
 DATA_SETS = st.builds(
@@ -114,6 +121,11 @@ ILL_FORMED = [
     (_valid(surnames=["A"] * 33), "surnames", "W03"),
     (_valid(surnames=[""]), "surnames", "W01"),
     (_valid(place_of_birth="line\nbreak"), "place_of_birth", "W01"),
+    (_valid(place_of_birth="next\u0085line"), "place_of_birth", "W01"),
+    (_valid(surnames=["\u202egnuoh"]), "surnames", "W01"),
+    (_valid(surnames=[""] * 100_000), "surnames", "W03"),
+    (_valid(removed_on="9999-12-31"), "removed_on", "W01"),
+    (_valid(biometrics_taken_at=Timestamp(seconds=-(2**35))), "biometrics_taken_at", "W01"),
     (_valid(event=terms_pb2.Event(place="Lesvos")), "event.occurred_at", "W02"),
     (
         _valid(event=terms_pb2.Event(occurred_at=Timestamp(seconds=2**60))),
@@ -164,7 +176,9 @@ def test_a_masked_field_left_empty_is_a_change_to_absent() -> None:
     assert wire.changes_from(terms_pb2.DataSet(), mask) == {"responsible_state": ""}
 
 
-@pytest.mark.parametrize("paths", [[], ["no_such_field"], ["surnames"]])
+@pytest.mark.parametrize(
+    "paths", [[], ["no_such_field"], ["surnames"], ["responsible_state"] * 100_000]
+)
 def test_a_mask_must_name_fields_that_the_call_may_change(paths: list[str]) -> None:
     with pytest.raises(FormatRefused):
         wire.changes_from(
