@@ -34,12 +34,15 @@ class Thresholds:
 
     hit_score: -10·log10 of the false match rate of one comparison; 80 keeps the false positive
     rate of a search below 1 in 1,000 up to 100,000 stored persons (FPIR = persons · FMR).
+    face_hit_score: the same where there are no prints to compare (Art. 28(1)); a face alone never
+    scores above about 64, and an expert looks at each such hit anyway (Art. 38(5)).
     finger_quality, good_fingers: a capture with prints is refused when fewer of its fingers than
     good_fingers reach finger_quality. One good finger suffices: whose fingertips are worn or
     missing is still compared with what there is (Art. 13(5)).
     """
 
     hit_score: float = 80.0
+    face_hit_score: float = 60.0
     finger_quality: int = 30
     good_fingers: int = 1
 

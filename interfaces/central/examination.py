@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from interfaces import wire
-from interfaces.central import figures, notices
+from interfaces.central import figures, notices, probes
 from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.ledger import (
     Arrival,
@@ -27,6 +27,7 @@ from interfaces.central.ledger import (
     Status,
     StoredDataSet,
 )
+from interfaces.central.probes import Probe
 from interfaces.central.script import COMPARISON, Kind
 from interfaces.eurodac import comparison
 from interfaces.eurodac.categories import Category
@@ -35,8 +36,16 @@ from interfaces.eurodac.statistics import RowKind
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
+from matcher.lineup import is_comparable
 from matcher.placement import Misplacement
-from matcher.vocabulary import Candidate, FingerPosition, FingerSample, Quality, Reference
+from matcher.vocabulary import (
+    Candidate,
+    Comparison,
+    FingerPosition,
+    FingerSample,
+    Quality,
+    Reference,
+)
 
 MAX_HITS = 50
 """Most data sets of one result: persons with more than a dozen are not known."""
@@ -53,11 +62,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Findings:
-    """What the matcher said of one arrival, before the law decides what comes of it."""
+    """What the matcher said of one arrival, before the law decides what comes of it.
+
+    by_identity: alphanumeric data were searched, for which nothing is incomparable.
+    """
 
     reference: Reference
     refusals: tuple[central_pb2.SampleRefusal, ...]
     candidates: tuple[Candidate, ...] = ()
+    by_identity: bool = False
 
 
 class Examiner:
@@ -123,41 +136,56 @@ def _find_or_refuse(centre: Centre, arrival: Arrival, stored: StoredDataSet | No
 
 def _find(centre: Centre, arrival: Arrival, stored: StoredDataSet | None) -> _Findings:
     """Steps 2 and 3."""
-    category, capture, sex_known = _examined(arrival, stored)
+    probe = _probe(arrival, stored)
+    if probe.identity is not None:
+        fitting = _search_identities(centre, arrival, probe)
+        return _Findings(Reference(), (), fitting, by_identity=True)
     try:
-        samples = wire.capture_from(capture)
+        samples = wire.samples_from(probe.capture, probe.latents)
         extraction = centre.engine.extract([*samples.fingers, *samples.faces])
     except FormatRefused as refusal:
         return _Findings(Reference(), (_refusal(refusal.rule.split()[0], refusal.remedy),))
     qualities = extraction.qualities[: len(samples.fingers)]
-    refusals = _refusals(centre, samples.fingers, qualities) or _misplaced(extraction.misplaced)
-    if refusals or not comparison.compared(category):
+    # A latent print cannot be taken again: what there is of it is compared.
+    poor = () if probe.latents else _refusals(centre, samples.fingers, qualities)
+    refusals = poor or _misplaced(extraction.misplaced)
+    if refusals or not comparison.compared(probe.category):
         return _Findings(extraction.reference, refusals)
     faces = comparison.face_compared(
         centre.policy, centre.now(), fingerprints_available=bool(samples.fingers)
     )
     candidates = centre.gallery.search(
         extraction.reference if faces else replace(extraction.reference, face=None),
-        partitions=_scope(centre, arrival, category),
-        threshold=centre.thresholds.hit_score,
+        partitions=_scope(centre, arrival, probe.category),
+        threshold=_threshold(centre, extraction.reference),
         at_most=MAX_HITS,
-        compare_face=faces and sex_known,
+        compare_face=faces and probe.sex_known,
     )
     return _Findings(extraction.reference, (), candidates)
 
 
-def _examined(
-    arrival: Arrival, stored: StoredDataSet | None
-) -> tuple[Category, terms_pb2.Capture, bool]:
-    """Category and biometrics of an arrival, and whether a sex goes with the face (Art. 28(2))."""
+def _threshold(centre: Centre, probe: Reference) -> float:
+    prints = any(map(is_comparable, probe.fingers))
+    return centre.thresholds.hit_score if prints else centre.thresholds.face_hit_score
+
+
+def _probe(arrival: Arrival, stored: StoredDataSet | None) -> Probe:
+    """What is compared, and whether a sex goes with the face (Art. 28(2))."""
     if arrival.kind is ArrivalKind.SEARCH:
-        request = central_pb2.SearchOnlyRequest.FromString(arrival.payload or b"")
-        return Category.ADMISSION_SEARCH, request.capture, bool(request.sex)
+        return probes.of_search(arrival)
     if stored is None:
         raise LookupError("an arrival without its data set")
     data_set = data_set_in(stored)
     capture = terms_pb2.Capture.FromString(stored.capture)
-    return data_set.category, capture, data_set.sex is not None
+    return Probe(data_set.category, capture, sex_known=data_set.sex is not None)
+
+
+def _search_identities(centre: Centre, arrival: Arrival, probe: Probe) -> tuple[Candidate, ...]:
+    """Data sets in scope that fit the stated identity, as candidates without scores."""
+    with centre.ledger.read() as entries:
+        fitting = probes.fitting(entries, arrival, probe)
+    bare = Comparison(score=0.0, fingers={}, face=None)
+    return tuple(Candidate(stored.id, bare) for stored in fitting[:MAX_HITS])
 
 
 def _scope(centre: Centre, arrival: Arrival, category: Category) -> frozenset[int]:
@@ -260,11 +288,12 @@ def _result(
     """What the State is told: hits in order of precedence, or one word."""
     outcome = central_pb2.ComparisonResult
     stored = entries.data_set(arrival.reference_number)
-    category = Category.ADMISSION_SEARCH if stored is None else data_set_in(stored).category
+    category = _category(arrival, stored)
     if not comparison.compared(category):
         _link_case(entries, arrival, stored)
         return outcome(outcome=outcome.OUTCOME_STORED_ONLY)
-    usable = any(len(finger.minutiae) for finger in findings.reference.fingers)
+    minutiae = any(len(finger.minutiae) for finger in findings.reference.fingers)
+    usable = minutiae or findings.by_identity
     if not usable and not findings.candidates and not _faces_on(centre):
         return outcome(outcome=outcome.OUTCOME_NOT_COMPARABLE)
     hits = {
@@ -280,6 +309,12 @@ def _result(
         outcome=outcome.OUTCOME_HIT,
         hits=[_hit(*hits[data_set.reference_number]) for data_set in ordered],
     )
+
+
+def _category(arrival: Arrival, stored: StoredDataSet | None) -> Category:
+    if stored is None:
+        return probes.category_of(arrival.reference_number)
+    return data_set_in(stored).category
 
 
 def _faces_on(centre: Centre) -> bool:
@@ -312,9 +347,8 @@ def _remember(
     entries: Entries, arrival: Arrival, kind: RowKind, *, now: datetime, hit: DataSet | None = None
 ) -> None:
     stored = entries.data_set(arrival.reference_number)
-    searched = DataSet(
-        Category.ADMISSION_SEARCH, arrival.state, reference_number=arrival.reference_number
-    )
+    number = arrival.reference_number
+    searched = DataSet(_category(arrival, stored), arrival.state, reference_number=number)
     detail = figures.facts(searched if stored is None else data_set_in(stored))
     detail |= {} if hit is None else figures.target_facts(hit)
     entries.occurred(Occurrence(now, kind, arrival.state, detail))

@@ -237,7 +237,7 @@ def test_after_the_switch_a_face_is_compared(
         engine,
         now=clock,
         policy=Policy(face_comparison_from=clock.now.date()),
-        thresholds=Thresholds(hit_score=20.0),
+        thresholds=Thresholds(face_hit_score=20.0),
     )
     europe = Europe(centre, capture_of)
     stored = europe.transmit("IT", Category.SAR, person=1)
