@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -216,6 +217,56 @@ def declare_problem(story: Story, place: str, begin: str, label: str) -> None:
     )
     response = story.europe.call(STATES[place], Role.SUPERVISOR, "DeclareExtension", request)
     story.numbers[label] = response.extension_id
+
+
+@deed("Own data are not asked for")
+def search_others_only(story: Story) -> None:
+    """A policy of all nodes, before any is there."""
+    _decide_policy(story, include_own=False)
+
+
+@deed("Faces are compared from {when}")
+def switch_faces_on(story: Story, when: str) -> None:
+    """The switch of Art. 63(5), before any node is there."""
+    _decide_policy(story, face_comparison_from=instant(when).date())
+
+
+def _decide_policy(story: Story, **decided: Any) -> None:
+    assert not story.europe.states, "the policy is decided before the first node opens"
+    story.europe.policy = replace(story.europe.policy, **decided)
+
+
+@deed("The access point of {state} transmits {person} as {kind} under the number {word}")
+def transmit_by_hand(story: Story, place: str, person: str, kind: str, number: str) -> None:
+    """What a State's node would send if it were wrong; only the centre can refuse it."""
+    taking = read_details(story, "")
+    data_set = data_set_of(story, KINDS[kind], {"operator_user_id": "station-7"})
+    data_set = replace(data_set, origin=STATES[place], reference_number=number)
+    request = central_pb2.TransmitDataSetRequest(
+        data_set=wire.dataset_to(data_set),
+        capture=taking.capture(story, person),
+        lane=central_pb2.LANE_NORMAL,
+    )
+    story.europe.send(STATES[place], "TransmitDataSet", request)
+
+
+@deed("The access point of {state} updates {label}")
+def update_by_hand(story: Story, place: str, label: str) -> None:
+    """A change of another State's data, past the node."""
+    message, mask = wire.changes_to({"application_rejected": True})
+    request = central_pb2.UpdateStatusRequest(
+        reference_number=story.number(label), changes=message, update_mask=mask
+    )
+    story.europe.send(STATES[place], "UpdateStatus", request)
+
+
+@deed("{state} looks for {person} among its own and finds nobody")
+def identify(story: Story, place: str, person: str) -> None:
+    """The only search of a desk: its own State's references."""
+    capture = read_details(story, "").capture(story, person)
+    request = nap_pb2.IdentifyRequest(capture=capture)
+    response = story.europe.call(STATES[place], Role.ASYLUM_DESK, "Identify", request)
+    assert response.outcome == nap_pb2.IdentifyResponse.OUTCOME_NEGATIVE, response
 
 
 @deed("The sweepers go round")

@@ -39,6 +39,14 @@ def is_denied(story: Story) -> None:
     assert refused.code == "PERMISSION_DENIED", refused
 
 
+@fact("It is unknown there")
+def is_unknown(story: Story) -> None:
+    """The State holds no data under that number."""
+    refused, story.refused = story.refused, None
+    assert refused is not None, "it was taken"
+    assert refused.code == "NOT_FOUND", refused
+
+
 @fact("It comes out of turn")
 def is_out_of_turn(story: Story) -> None:
     """The last deed does not fit how the data set stands."""
@@ -121,6 +129,18 @@ def needs_expert(story: Story, label: str, hit: str, reason: str) -> None:
     assert any(reason in one for one in found.expert_reasons), found.expert_reasons
 
 
+@fact("The hit of {label} on {label} shows all that {state} recorded")
+def hit_shows_all(story: Story, label: str, hit: str, place: str) -> None:
+    """Every field that the State of origin holds comes back with the hit (Art. 27(4))."""
+    wanted = story.number(hit)
+    assert wanted.startswith(STATES[place])
+    stored = story.europe.stored(wanted)
+    assert stored is not None
+    case = story.europe.case(story.number(label))
+    (found,) = [one.data_set for one in case.hits if one.data_set.reference_number == wanted]
+    assert found == terms_pb2.DataSet.FromString(stored.message)
+
+
 @fact("The hit of {label} shows no data any more")
 def hit_is_erased(story: Story, label: str) -> None:
     """A false hit leaves its decision and nothing of the other person."""
@@ -186,6 +206,13 @@ def shows_responsible(story: Story, label: str, name: str) -> None:
 def shows_rejected(story: Story, label: str) -> None:
     """At the node and at the centre."""
     _same_everywhere(story, label, "application_rejected", True)
+
+
+@fact("{label} shows the passport {word}")
+def shows_passport(story: Story, label: str, number: str) -> None:
+    """At the node and at the centre."""
+    for shown in _both(story, label):
+        assert shown.document.number == number
 
 
 @fact("{label} shows the removal on {when}")
@@ -299,6 +326,13 @@ def stands_alone(story: Story, label: str) -> None:
     """No other data set is of its sequence."""
     number = story.number(label)
     assert story.europe.sequence_of(number) == {number}
+
+
+@fact("The link of {label} and {label} is {word}")
+def link_is(story: Story, one: str, other: str, state: str) -> None:
+    """How sure the centre is that both are one person's."""
+    with story.europe.centre.centre.ledger.read() as entries:
+        assert entries.link_state(story.number(one), story.number(other)) == state
 
 
 @fact("{state} was told {word} about {label} {count}")

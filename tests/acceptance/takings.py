@@ -55,16 +55,22 @@ class Taking:
     fingers: tuple[FingerPosition, ...] = BOTH
     bandaged: tuple[FingerPosition, ...] = ()
     undeclared: bool = False
+    swapped: bool = False
 
     def capture(self, story: Story, person: str) -> terms_pb2.Capture:
         """The person's next taking."""
         count = story.takings.get(person, 0)
         story.takings[person] = count + 1
         # Two takings of a person suffice: different pictures of the same fingers.
-        made: terms_pb2.Capture = story.capture_of(PERSONS[person], count % 2, fingers=self.fingers)
+        made: terms_pb2.Capture = story.capture_of(
+            PERSONS[person], count % 2, fingers=self.fingers, rolled=BOTH if self.swapped else ()
+        )
         for missing in made.missing_fingers:
             if FingerPosition(missing.position) in self.bandaged:
                 missing.reason = terms_pb2.MISSING_REASON_UNABLE_TO_PRINT
+        if self.swapped:
+            one, other = made.fingers[:2]
+            one.image, other.image = other.image, one.image
         if self.undeclared:
             del made.missing_fingers[:]
         return made
@@ -127,6 +133,10 @@ def _without(*fingers: FingerPosition, bandaged: bool) -> Fill:
 
 def _undeclared(_: Story, taking: Taking) -> None:
     taking.undeclared = True
+
+
+def _swapped(_: Story, taking: Taking) -> None:
+    taking.swapped = True
 
 
 def _ask(name: str) -> Fill:
@@ -206,6 +216,7 @@ DETAILS: Mapping[str, Fill] = {
     r"right index amputated": _without(FingerPosition.RIGHT_INDEX, bandaged=False),
     r"no finger left": _without(*TEN_FINGERS, bandaged=False),
     r"missing fingers not declared": _undeclared,
+    r"index fingers swapped": _swapped,
     r"fingertips worn": _ask("fingertips_impaired"),
     r"under Decision 2022/382": _ask("under_decision_2022_382"),
     r"urgent": _urgent,
