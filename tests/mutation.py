@@ -18,6 +18,7 @@ import copy
 import importlib.abc
 import importlib.util
 import os
+import random
 import re
 import signal
 import sys
@@ -43,6 +44,9 @@ SECONDS_EACH = 90
 
 ARTICLE = re.compile(r"\(?\d+[a-z]?(\(\w+\))*|(AMMR|APR|SCR|URF|RBPR|recital) .*|[A-Z]\d\d")
 """Strings that cite an article or name a code; all other strings are for people or are names."""
+
+SHOW_EVERY = 25
+"""Wrong versions between two lines of progress: about a minute."""
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -235,12 +239,16 @@ def run(mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
     """Run all, some at a time; returns the survivors."""
     waiting, running = list(reversed(mutants)), dict[int, Mutant]()
     alive: list[Mutant] = []
+    done = 0
     while waiting or running:
         while waiting and len(running) < jobs:
             mutant = waiting.pop()
             running[_start(mutant)] = mutant
         child, status = os.wait()
         mutant = running.pop(child)
+        done += 1
+        if done % SHOW_EVERY == 0:
+            print(f"{done} of {len(mutants)} tried, {len(alive)} survived", flush=True)
         if status == 0:
             alive.append(mutant)
             print(f"survived: {mutant.module}.py:{mutant.line} {mutant.what}", flush=True)
@@ -269,7 +277,10 @@ def main() -> int:
         for module in modules
         if chosen.only in ("", module)
         for mutant in mutants_of(module, enumerations)
-    ][:: chosen.every]
+    ]
+    # In an order that belongs to no module, so that a part of the run is a fair sample of it.
+    random.Random(len(mutants)).shuffle(mutants)
+    mutants = mutants[:: chosen.every]
     started = time.monotonic()
     alive = run(mutants, chosen.jobs)
     noticed = len(mutants) - len(alive)
