@@ -157,15 +157,17 @@ def _find(centre: Centre, arrival: Arrival, stored: StoredDataSet | None) -> _Fi
     candidates = centre.gallery.search(
         extraction.reference if faces else replace(extraction.reference, face=None),
         partitions=_scope(centre, arrival, probe.category),
-        threshold=_threshold(centre, extraction.reference),
+        threshold=_threshold(centre, probe, extraction.reference),
         at_most=MAX_HITS,
         compare_face=faces and probe.sex_known,
     )
     return _Findings(extraction.reference, (), candidates)
 
 
-def _threshold(centre: Centre, probe: Reference) -> float:
-    prints = any(map(is_comparable, probe.fingers))
+def _threshold(centre: Centre, probe: Probe, reference: Reference) -> float:
+    if probe.latents:
+        return centre.thresholds.latent_hit_score
+    prints = any(map(is_comparable, reference.fingers))
     return centre.thresholds.hit_score if prints else centre.thresholds.face_hit_score
 
 

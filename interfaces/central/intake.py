@@ -31,7 +31,7 @@ def transmit(
     centre: Centre, state: str, request: central_pb2.TransmitDataSetRequest
 ) -> central_pb2.TransmitDataSetResponse:
     """Take a data set with its biometrics; the comparison follows in order of arrival."""
-    urgent = _is_urgent(request.lane)
+    urgent = is_urgent(request.lane)
     data_set = _transmitted(centre, state, request)
 
     def act(entries: Entries) -> central_pb2.TransmitDataSetResponse:
@@ -53,9 +53,9 @@ def transmit(
                 retained_until=retention.retention_end(kept),
             )
         )
-        receipt = _arrive(
+        receipt = arrive(
             entries,
-            _arrival(number, state, ArrivalKind.TRANSMITTED, now, urgent=urgent),
+            arrival_of(number, state, ArrivalKind.TRANSMITTED, now, urgent=urgent),
             include_own=request.include_own,
         )
         entries.occurred(Occurrence(now, RowKind.TRANSMITTED, state, figures.facts(kept)))
@@ -68,14 +68,16 @@ def search(
     centre: Centre, state: str, request: central_pb2.SearchOnlyRequest
 ) -> central_pb2.SearchOnlyResponse:
     """Take an admission search; its biometrics are kept until compared and never recorded."""
-    urgent = _is_urgent(request.lane)
+    urgent = is_urgent(request.lane)
     reference.check(request.reference_number, category=Category.ADMISSION_SEARCH, state=state)
     _needs_biometrics(request.capture)
 
     def act(entries: Entries) -> central_pb2.SearchOnlyResponse:
         now = centre.now()
-        arrival = _arrival(request.reference_number, state, ArrivalKind.SEARCH, now, urgent=urgent)
-        receipt = _arrive(entries, replace(arrival, payload=request.SerializeToString()))
+        arrival = arrival_of(
+            request.reference_number, state, ArrivalKind.SEARCH, now, urgent=urgent
+        )
+        receipt = arrive(entries, replace(arrival, payload=request.SerializeToString()))
         searched = DataSet(
             Category.ADMISSION_SEARCH, state, reference_number=request.reference_number
         )
@@ -89,7 +91,7 @@ def resend(
     centre: Centre, state: str, request: central_pb2.ResendBiometricsRequest
 ) -> central_pb2.ResendBiometricsResponse:
     """Take better biometrics under the same reference number; they are compared anew."""
-    urgent = _is_urgent(request.lane)
+    urgent = is_urgent(request.lane)
     _needs_biometrics(request.capture)
 
     def act(entries: Entries) -> central_pb2.ResendBiometricsResponse:
@@ -106,8 +108,8 @@ def resend(
                 capture=request.capture.SerializeToString(),
             )
         )
-        arrival = _arrival(stored.reference_number, state, ArrivalKind.RESENT, now, urgent=urgent)
-        receipt = _arrive(entries, arrival, include_own=centre.policy.include_own)
+        arrival = arrival_of(stored.reference_number, state, ArrivalKind.RESENT, now, urgent=urgent)
+        receipt = arrive(entries, arrival, include_own=centre.policy.include_own)
         return central_pb2.ResendBiometricsResponse(receipt=receipt)
 
     return apply_once(centre, state, request, answer=central_pb2.ResendBiometricsResponse, act=act)
@@ -135,7 +137,10 @@ def _transmitted(
     return data_set
 
 
-def _arrival(number: str, state: str, kind: ArrivalKind, now: datetime, *, urgent: bool) -> Arrival:
+def arrival_of(
+    number: str, state: str, kind: ArrivalKind, now: datetime, *, urgent: bool
+) -> Arrival:
+    """A request that arrives now, with the end of its time limit."""
     return Arrival(
         id=0,
         reference_number=number,
@@ -149,9 +154,8 @@ def _arrival(number: str, state: str, kind: ArrivalKind, now: datetime, *, urgen
     )
 
 
-def _arrive(
-    entries: Entries, arrival: Arrival, *, include_own: bool = False
-) -> central_pb2.Receipt:
+def arrive(entries: Entries, arrival: Arrival, *, include_own: bool = False) -> central_pb2.Receipt:
+    """Put a request into its lane and acknowledge it (Art. 37(6))."""
     entries.arrive(replace(arrival, include_own=include_own))
     return central_pb2.Receipt(
         reference_number=arrival.reference_number,
@@ -160,7 +164,8 @@ def _arrive(
     )
 
 
-def _is_urgent(lane: int) -> bool:
+def is_urgent(lane: int) -> bool:
+    """Whether a lane is the urgent one; FormatRefused when it is none."""
     if lane not in _LANES:
         raise FormatRefused("W02 ABSENT", "lane", "no lane", "say LANE_NORMAL or LANE_URGENT")
     return _LANES[lane]  # type: ignore[index]

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from google.protobuf.message import Message
 
-from interfaces.central import custody, figures, intake, notices
+from interfaces.central import custody, figures, intake, notices, police
 from interfaces.central.centre import Centre
 from interfaces.central.errors import RequestReused, UnknownDataSet
 from interfaces.central.script import Fault, Kind
@@ -48,6 +48,8 @@ ACTS: Mapping[str, Callable[[Centre, str, Any], Message]] = {
     "EraseDataSet": custody.erase,
     "AcknowledgeNotices": notices.acknowledge,
     "GetStatistics": figures.statistics_of,
+    "SearchForLawEnforcement": police.search_for_law_enforcement,
+    "SearchForDataSubject": police.search_for_data_subject,
 }
 
 

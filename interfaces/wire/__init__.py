@@ -11,6 +11,13 @@ rules
 
 from interfaces.wire.capture import capture_from, impression_from, position_from, position_to
 from interfaces.wire.dataset import changes_from, changes_to, dataset_from, dataset_to
+from interfaces.wire.probes import (
+    Identity,
+    check_probe,
+    has_biometrics,
+    identity_from,
+    samples_from,
+)
 from interfaces.wire.scalars import (
     category_from,
     category_to,
@@ -28,16 +35,20 @@ from interfaces.wire.scalars import (
 )
 
 __all__ = [
+    "Identity",
     "capture_from",
     "category_from",
     "category_to",
     "changes_from",
     "changes_to",
+    "check_probe",
     "check_request_id",
     "dataset_from",
     "dataset_to",
     "enumerated",
     "ground_from",
+    "has_biometrics",
+    "identity_from",
     "impression_from",
     "instant_from",
     "instant_to",
@@ -45,6 +56,7 @@ __all__ = [
     "mark_type_to",
     "position_from",
     "position_to",
+    "samples_from",
     "sex_from",
     "sex_to",
     "text",
