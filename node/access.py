@@ -66,6 +66,8 @@ class Act(StrEnum):
     FINISH_TASK = "FINISH_TASK"
     READ_HIT_IMAGES = "READ_HIT_IMAGES"
     DECIDE_HIT = "DECIDE_HIT"
+    RECORD_EVENT = "RECORD_EVENT"
+    READ_INDICATORS = "READ_INDICATORS"
     READ_STATUS = "READ_STATUS"
     READ_AUDIT = "READ_AUDIT"
     DECLARE_EXTENSION = "DECLARE_EXTENSION"
@@ -195,6 +197,8 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         # The desk compares the returned face with the person before it (Art. 38(4)).
         Act.READ_HIT_IMAGES: {**_OFFICE, Role.FINGERPRINT_EXPERT: _CASEWORK},
         Act.DECIDE_HIT: {Role.FINGERPRINT_EXPERT: _CASEWORK},
+        Act.RECORD_EVENT: _OFFICE,
+        Act.READ_INDICATORS: {Role.SUPERVISOR: _RUNNING, Role.ADMINISTRATOR: _RUNNING},
         Act.READ_STATUS: {
             **dict.fromkeys(set(Role) - {Role.NODE}, _RUNNING),
         },

@@ -16,13 +16,13 @@ from interfaces.eurodac.codes import broken
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.outcome import HitState
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
-from node import acts, dispatch
+from node import acts, clock, dispatch
 from node.access import Act, Actor, Purpose, Role, purpose_of_number
 from node.acts import Deed, Written
 from node.assembly import Node
 from node.audit import Outcome
 from node.errors import NotFound, OutOfTurn
-from node.store import Transaction, dossiers, hits, tasks
+from node.store import Transaction, dossiers, events, hits, tasks
 from node.store.hits import StoredHit
 from node.vocabulary import Case, CaseHit, Page, TaskKind
 
@@ -43,6 +43,7 @@ def get_case(node: Node, actor: Actor, reference_number: str) -> Case:
     """All that the node knows about one data set; NotFound for an unknown number."""
     deed = Deed(actor, Act.READ_CASE, purpose_of_number(reference_number), reference_number)
     with acts.conduct(node, deed):
+        clock.refresh(node, reference_number)
         with node.store.read() as transaction:
             case = read_case(transaction, reference_number)
         acts.record(node, deed, Outcome.DONE)
@@ -80,6 +81,7 @@ def list_due(
     deed = Deed(actor, Act.LIST_DUE, Purpose.RESPONSIBILITY)
     with acts.conduct(node, deed):
         at_most = min(page_size or TASKS_USUALLY, node.settings.limits.page)
+        clock.refresh(node)
         with node.store.read() as transaction:
             page = tasks.list_due(transaction, before=before, at_most=at_most, after=page_token)
         acts.record(node, deed, Outcome.DONE, detail=f"{len(page.tasks)} tasks")
@@ -92,7 +94,7 @@ def finish_task(node: Node, actor: Actor, request_id: str, task_id: str) -> None
 
     def write(transaction: Transaction) -> Written:
         task = tasks.find(transaction, task_id)
-        if task.kind not in NEXT_STEPS.values():
+        if task.kind not in FINISHED_BY_HAND:
             raise OutOfTurn(f"{task.kind} is closed by what it waits for")
         number = task.reference_number
         tasks.close_one(transaction, task_id, node.now())
@@ -172,6 +174,9 @@ def read_case(transaction: Transaction, reference_number: str) -> Case:
 NEXT_STEPS = {name: TaskKind(name) for name in StepName}
 """Complete: every legal step has the task that reminds of it."""
 
+FINISHED_BY_HAND = frozenset({*NEXT_STEPS.values(), TaskKind.RELEASE, TaskKind.REFER})
+"""Work that an official says is done; everything else is ended by what it waits for."""
+
 
 def _deed_of_hit(node: Node, actor: Actor, hit_id: str) -> Deed:
     """The purpose follows from the data set; an unknown hit is denied as any would be."""
@@ -198,7 +203,8 @@ def _confirm(node: Node, transaction: Transaction, actor: Actor, stored: StoredH
         task = acts.open_task(
             node, NEXT_STEPS[step.name], number, _describe(step), article=step.article
         )
-        tasks.add(transaction, replace(task, due=step.due_at, hit_id=hit.hit_id))
+        tasks.add(transaction, replace(task, due=step.due_at, hit_id=hit.hit_id, rule=step.limit))
+    events.start_clock(transaction, number)
     request = central_pb2.ConfirmLinkRequest(
         reference_number=number, hit_reference_number=hit.hit_reference_number
     )

@@ -178,6 +178,8 @@ tasks = Table(
     Column("due", Instant),
     Column("hit_id", String, nullable=False),
     Column("closed_at", Instant),
+    Column("rule", String, nullable=False, server_default=""),
+    Column("starts_at", Instant),
     Index("tasks_reference_number", "reference_number"),
     Index("tasks_due", "closed_at", "due"),
 )
@@ -264,6 +266,41 @@ search_records = Table(
     METADATA,
     Column("reference_number", ForeignKey("data_sets.reference_number"), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+case_events = Table(
+    "case_events",
+    METADATA,
+    Column("event_id", String, primary_key=True),
+    Column(
+        "reference_number",
+        ForeignKey("data_sets.reference_number"),
+        nullable=False,
+    ),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("case_events_reference_number", "reference_number"),
+)
+
+clocks = Table(
+    "clocks",
+    METADATA,
+    Column(
+        "reference_number",
+        ForeignKey("data_sets.reference_number"),
+        primary_key=True,
+    ),
+    Column("revision", BigInteger, nullable=False),
+    Column("changes_at", Instant),
+)
+
+return_events = Table(
+    "return_events",
+    METADATA,
+    Column("event_id", String, primary_key=True),
+    Column("event", String, nullable=False),
+    Column("on_day", Instant, nullable=False),
 )
 
 audit = Table(

@@ -45,7 +45,8 @@ class Finding(StrEnum):
 class TaskKind(StrEnum):
     """Work that waits for a person or for the node, each with its limit where one exists.
 
-    From TAKE_CHARGE on: the next legal step after a confirmed hit (casework.StepName).
+    From TAKE_CHARGE on: the next legal step after a confirmed hit (casework.StepName). From
+    AWAIT_REPLY on: what else the clock of a case asks for (duties.DutyKind).
     """
 
     TRANSMIT = "TRANSMIT"
@@ -64,6 +65,14 @@ class TaskKind(StrEnum):
     NATIONAL_HANDLING = "NATIONAL_HANDLING"
     OLD_REGULATION = "OLD_REGULATION"
     EVIDENCE_ONLY = "EVIDENCE_ONLY"
+    AWAIT_REPLY = "AWAIT_REPLY"
+    DECIDE_TRANSFER = "DECIDE_TRANSFER"
+    TRANSFER = "TRANSFER"
+    SCREEN = "SCREEN"
+    REGISTER = "REGISTER"
+    RELEASE = "RELEASE"
+    REFER = "REFER"
+    ENTER_RESPONSIBLE = "ENTER_RESPONSIBLE"
 
 
 class EnrolmentOutcome(StrEnum):
@@ -86,7 +95,10 @@ class SampleQuality:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One open piece of work. article: where the duty and its limit come from."""
+    """One open piece of work. article: where the duty and its limit come from.
+
+    rule: the limit of the case clock that it stands for, empty for none; starts_at: its begin.
+    """
 
     task_id: str
     reference_number: str
@@ -96,6 +108,8 @@ class Task:
     opened_at: datetime
     due: datetime | None = None
     hit_id: str = ""
+    rule: str = ""
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,9 @@ def _of_limits(clock: CaseClock) -> Iterator[Duty]:
         kind = KINDS.get(limit.rule)
         if kind is not None:
             step = LIMITS[limit.rule].step
-            what = f"{step[:1].upper()}{step[1:]}; unanswered, {SILENCES[limit.on_miss]}."
+            what = (
+                f"{step[:1].upper()}{step[1:]}; when its limit passes, {SILENCES[limit.on_miss]}."
+            )
             yield Duty(kind, limit.rule, what, limit.article, limit.starts_at, limit.due_at)
 
 

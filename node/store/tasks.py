@@ -30,6 +30,8 @@ def add(transaction: Transaction, *opened: Task) -> None:
                 opened_at=task.opened_at,
                 due=task.due,
                 hit_id=task.hit_id,
+                rule=task.rule,
+                starts_at=task.starts_at,
             )
         )
         transaction.touched.add(task.reference_number)
@@ -60,6 +62,16 @@ def close_one(transaction: Transaction, task_id: str, at: datetime) -> None:
     )
 
 
+def supersede(transaction: Transaction, task_id: str, at: datetime) -> None:
+    """Close a task that its clock has overtaken; it stands for its limit no longer.
+
+    Should the limit run again, because an event was withdrawn, its task is opened anew.
+    """
+    transaction.connection.execute(
+        update(_TABLE).where(_TABLE.c.task_id == task_id).values(closed_at=at, rule="")
+    )
+
+
 def find(transaction: Transaction, task_id: str) -> Task:
     """One open task; NotFound for an unknown or closed one."""
     query = select(_TABLE).where(_OPEN, _TABLE.c.task_id == task_id)
@@ -76,6 +88,12 @@ def find_open(transaction: Transaction, reference_number: str) -> tuple[Task, ..
         .where(_OPEN, _TABLE.c.reference_number == reference_number)
         .order_by(_TABLE.c.due.is_(None), _TABLE.c.due, _TABLE.c.opened_at, _TABLE.c.task_id)
     )
+    return tuple(_read(row) for row in transaction.connection.execute(query))
+
+
+def find_of_clock(transaction: Transaction, reference_number: str) -> tuple[Task, ...]:
+    """All tasks, open or closed, that stand for a limit of the data set's clock."""
+    query = select(_TABLE).where(_TABLE.c.reference_number == reference_number, _TABLE.c.rule != "")
     return tuple(_read(row) for row in transaction.connection.execute(query))
 
 
@@ -121,4 +139,6 @@ def _read(row: Row[Any]) -> Task:
         opened_at=row.opened_at,
         due=row.due,
         hit_id=row.hit_id,
+        rule=row.rule,
+        starts_at=row.starts_at,
     )
