@@ -19,6 +19,7 @@ from node import (
     admission,
     captures,
     casework,
+    clock_calls,
     custody,
     declarations,
     enrolment,
@@ -376,5 +377,6 @@ CALLS: Mapping[str, Call] = {
     "ReadAudit": read_audit,
     "VerifyAudit": verify_audit,
     "GetStatus": get_status,
+    **clock_calls.CALLS,
 }
 """Every call but WatchCase, which is a stream and belongs to the door."""

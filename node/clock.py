@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from interfaces.eurodac import caseclock, duties, progress
+from interfaces.eurodac import caseclock, duties, limits, progress
 from interfaces.eurodac.caseclock import CaseClock
 from interfaces.eurodac.duties import Duty
 from interfaces.eurodac.outcome import HitState
@@ -125,6 +125,15 @@ def list_tasks(node: Node, actor: Actor, at_most: int) -> tuple[tuple[Task, ...]
             page = tasks.list_due(transaction, before=None, at_most=at_most)
         acts.record(node, deed, Outcome.DONE, detail=f"{len(page.tasks)} tasks exported")
         return page.tasks, bool(page.next_token)
+
+
+def check_window(node: Node, actor: Actor, window: str, *, since: date, on: date) -> bool:
+    """Whether a fact of one day still counts on another; window: key of limits.WINDOWS."""
+    deed = Deed(actor, Act.READ_CASE, Purpose.RESPONSIBILITY)
+    with acts.conduct(node, deed):
+        counts = limits.counts(window, since, on)
+        acts.record(node, deed, Outcome.DONE, detail=f"window {window}")
+        return counts
 
 
 def refresh(node: Node, only: str = "") -> None:
