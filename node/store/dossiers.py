@@ -80,6 +80,23 @@ def find(transaction: Transaction, reference_number: str) -> Dossier:
     return _read(transaction, row)
 
 
+def is_kept(transaction: Transaction, reference_number: str) -> bool:
+    """Whether a data set of this number is here and not erased, without opening anything."""
+    query = select(_TABLE.c.reference_number).where(
+        _TABLE.c.reference_number == reference_number, _TABLE.c.erased_at.is_(None)
+    )
+    return transaction.connection.execute(query).one_or_none() is not None
+
+
+def was_transmitted(transaction: Transaction, reference_number: str) -> bool:
+    """Whether the centre has acknowledged a data set; NotFound for an unknown number."""
+    query = select(_TABLE.c.transmitted_at).where(_TABLE.c.reference_number == reference_number)
+    row = transaction.connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("no data set of this State has this reference number")
+    return row.transmitted_at is not None
+
+
 def find_revision(transaction: Transaction, reference_number: str) -> int:
     """The revision of a data set, without opening anything; NotFound for an unknown number."""
     query = select(_TABLE.c.revision).where(_TABLE.c.reference_number == reference_number)
