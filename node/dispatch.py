@@ -17,6 +17,10 @@ from node.vocabulary import Lane
 LANES = {Lane.NORMAL: central_pb2.LANE_NORMAL, Lane.URGENT: central_pb2.LANE_URGENT}
 
 
+WITH_BIOMETRICS = frozenset({"TransmitDataSet", "SearchOnly", "ResendBiometrics"})
+"""Methods that are answered with a receipt and later with a comparison result."""
+
+
 def post(
     node: Node,
     transaction: Transaction,
@@ -98,3 +102,8 @@ def is_known(transaction: Transaction, dossier: Dossier) -> bool:
     return dossier.transmitted_at is not None or any(
         parcel.method == "TransmitDataSet" for parcel in waiting
     )
+
+
+def has_better_biometrics(transaction: Transaction, reference_number: str) -> bool:
+    """Whether better biometrics wait that never left: all results are about earlier ones."""
+    return parcels.has_unsent(transaction, reference_number, "ResendBiometrics")

@@ -26,7 +26,7 @@ from interfaces import wire
 from interfaces.central.client import CentralBusy, CentralFaulty
 from interfaces.central.errors import CentralRefused, CentralUnavailable
 from interfaces.pb.eurodac.central.v1 import central_pb2
-from node import acts, changes
+from node import acts, changes, dispatch
 from node.access import Act, Purpose, node_itself
 from node.acts import Deed
 from node.assembly import Node
@@ -44,14 +44,15 @@ METHODS: Mapping[str, type[Message]] = {
 }
 """Method -> its request, from the protocol itself."""
 
-WITH_BIOMETRICS = frozenset({"TransmitDataSet", "SearchOnly", "ResendBiometrics"})
-"""Methods that are answered with a receipt and later with a comparison result."""
-
 LONGEST_WAIT = timedelta(seconds=30)
 """How long a courier sleeps at most without looking: a clock that was set forward is noticed."""
 
 DAMAGED_WAIT = timedelta(hours=1)
 """How long a parcel that cannot be opened lets others pass before it is reported again."""
+
+LONGEST_PUT_OFF = timedelta(hours=1)
+"""No request waits longer for its next attempt: whoever asks for more is asked again, and a next
+attempt that is further away was written before the clock was set back."""
 
 MAX_REFUSAL_CHARACTERS = 2_000
 """Kept of the centre's reasons: some ten violations with their remedies."""
@@ -108,7 +109,7 @@ def _choose(node: Node) -> tuple[Parcel | None, datetime | None]:
     now = node.now()
     try:
         with node.store.read() as transaction:
-            parcel = parcels.find_next(transaction, now)
+            parcel = parcels.find_next(transaction, now, now + LONGEST_PUT_OFF)
             until = parcels.find_next_attempt(transaction)
     except SealBroken as broken:
         # What lies damaged on the disk must not hold up all that is sound; its task stays open.
@@ -116,8 +117,9 @@ def _choose(node: Node) -> tuple[Parcel | None, datetime | None]:
         with node.store.write() as transaction:
             parcels.put_off(transaction, broken.row, now + DAMAGED_WAIT, aside=True)
         return None, now
-    if parcel is not None and parcel.next_attempt_at is not None and parcel.next_attempt_at > now:
-        return None, parcel.next_attempt_at
+    attempt = None if parcel is None else parcel.next_attempt_at
+    if attempt is not None and now < attempt <= now + LONGEST_PUT_OFF:
+        return None, attempt
     return parcel, until
 
 
@@ -136,7 +138,7 @@ def _backoff(node: Node, failures: int, silence: CentralUnavailable) -> timedelt
     doubled = central.retry_first_seconds * 2 ** min(failures, 20)
     wait = min(doubled, central.retry_most_seconds) * node.jitter.uniform(0.5, 1.0)
     asked = silence.retry_after if isinstance(silence, CentralBusy) else timedelta(0)
-    return max(timedelta(seconds=wait), asked)
+    return min(max(timedelta(seconds=wait), asked), LONGEST_PUT_OFF)
 
 
 def _settle(node: Node, parcel: Parcel, response: Message) -> Progress:
@@ -144,7 +146,7 @@ def _settle(node: Node, parcel: Parcel, response: Message) -> Progress:
         if parcels.remove(transaction, parcel.parcel_id):
             tasks.close_one(transaction, parcel.task_id, node.now())
             dossiers.change(transaction, parcel.reference_number)
-            if parcel.method in WITH_BIOMETRICS:
+            if parcel.method in dispatch.WITH_BIOMETRICS:
                 _take_receipt(node, transaction, parcel, response)
         _record(node, transaction, parcel, Outcome.DONE)
     return Progress(Step.DELIVERED, node.now())
@@ -192,7 +194,7 @@ def _take_refusal(node: Node, parcel: Parcel, refusal: CentralRefused) -> Progre
             task = acts.open_task(node, TaskKind.RESOLVE_REFUSAL, number, what, article="37(1)")
             tasks.add(transaction, task)
             dossiers.change(transaction, number, refusal=text)
-            if parcel.method in WITH_BIOMETRICS:
+            if parcel.method in dispatch.WITH_BIOMETRICS:
                 dossiers.change(transaction, number, delivery=Delivery.REFUSED)
         _record(node, transaction, parcel, Outcome.REFUSED, detail=refusal.code)
     return Progress(Step.REFUSED, node.now())

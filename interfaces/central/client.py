@@ -51,6 +51,9 @@ UNAVAILABLE = frozenset(
         grpc.StatusCode.PERMISSION_DENIED,
     }
 )
+TOO_MUCH = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED})
+"""Without the wish to wait: a request or its answer is too large, and others may go first."""
+
 FAULTY = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
 
 
@@ -179,6 +182,8 @@ def _explain(error: grpc.RpcError) -> CentralUnavailable | CentralRefused:
     wait = None if status is None else retry_after_in(status)
     if code in UNAVAILABLE and wait is not None:
         return CentralBusy(f"the central system says {code.name}", wait)
+    if code in TOO_MUCH:
+        return CentralFaulty(f"the central system says {code.name}")
     if code in UNAVAILABLE:
         return CentralUnavailable(f"the central system says {code.name}")
     if code in FAULTY:

@@ -76,13 +76,19 @@ def add(transaction: Transaction, parcel: Parcel) -> None:
     transaction.queued = True
 
 
-def find_next(transaction: Transaction, now: datetime) -> Parcel | None:
+def find_next(
+    transaction: Transaction, now: datetime, latest: datetime | None = None
+) -> Parcel | None:
     """The parcel that leaves next, due or not; None when nothing may leave.
 
     A parcel set aside until later lets other numbers pass, but nothing about its own number.
+    latest: a next attempt beyond it was written under a clock that has been set back since.
     """
     waits = _TABLE.alias()
-    blocked = select(waits.c.reference_number).where(waits.c.aside, waits.c.next_attempt_at > now)
+    aside = and_(waits.c.aside, waits.c.next_attempt_at > now)
+    if latest is not None:
+        aside = and_(aside, waits.c.next_attempt_at <= latest)
+    blocked = select(waits.c.reference_number).where(aside)
     query = (
         select(_TABLE)
         .where(_TABLE.c.reference_number.not_in(blocked))
@@ -101,6 +107,16 @@ def find_waiting(transaction: Transaction, reference_number: str) -> tuple[Parce
         .order_by(_TABLE.c.lane, _TABLE.c.place)
     )
     return tuple(_read(transaction, row) for row in transaction.connection.execute(query).all())
+
+
+def has_unsent(transaction: Transaction, reference_number: str, method: str) -> bool:
+    """Whether a request of this method waits that has never left."""
+    query = select(func.count()).where(
+        _TABLE.c.reference_number == reference_number,
+        _TABLE.c.method == method,
+        _TABLE.c.attempts == 0,
+    )
+    return bool(transaction.connection.execute(query).scalar_one())
 
 
 def start_attempt(transaction: Transaction, parcel_id: str) -> bool:
