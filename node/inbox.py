@@ -21,13 +21,13 @@ from interfaces.eurodac.flags import MARK_NOTICES, Notice, check_mark, obliged
 from interfaces.eurodac.retention import ErasureGround, retention_rule
 from interfaces.eurodac.terms import Mark
 from interfaces.formats import FormatRefused
-from interfaces.pb.eurodac.central.v1 import central_pb2
-from node import acts, changes, results
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
+from node import acts, changes, dispatch, results
 from node.access import Act, Purpose, node_itself
 from node.acts import Deed
 from node.assembly import Node, publish
 from node.audit import Outcome
-from node.errors import NodeError, NotFound
+from node.errors import NodeError, NotFound, SealBroken
 from node.store import Transaction, counters, dossiers, tasks, unread
 from node.store.dossiers import Dossier
 from node.vocabulary import Delivery, TaskKind
@@ -35,8 +35,9 @@ from node.vocabulary import Delivery, TaskKind
 CURSOR = "notices"
 """Counter that holds the cursor of the last notice whose effects are durable."""
 
-UNREADABLE = (RuleBroken, FormatRefused, NotFound)
-"""What a notice that is not of our profile raises; it is laid aside for a person."""
+UNREADABLE = (RuleBroken, FormatRefused, NotFound, SealBroken)
+"""What a notice that is not of our profile raises, or one about a data set that lies damaged on
+the disk; it is laid aside for a person."""
 
 log = logging.getLogger(__name__)
 
@@ -103,17 +104,22 @@ def _find_handler(notice: central_pb2.Notice) -> Handler:
 def _lay_aside(node: Node, notice: central_pb2.Notice) -> bool:
     with node.store.write() as transaction:
         number = notice.reference_number
-        try:
-            known = dossiers.find(transaction, number).data_set is not None
-        except NotFound:
-            known = False
-        if known:
-            unread.add(transaction, notice.cursor, number, notice.SerializeToString())
+        if dossiers.is_kept(transaction, number):
+            _keep(transaction, notice)
             what = f"Read notice {notice.cursor} of the central system: the node could not."
             task = acts.open_task(node, TaskKind.READ_NOTICE, number, what, article="37(1)")
             tasks.add(transaction, task)
         _finish(node, transaction, notice, Outcome.REFUSED)
     return True
+
+
+def _keep(transaction: Transaction, notice: central_pb2.Notice) -> None:
+    try:
+        content = notice.SerializeToString()
+        unread.add(transaction, notice.cursor, notice.reference_number, content)
+    except SealBroken:
+        # Its key is damaged, and with it all else of the data set; the task still tells.
+        log.warning("notice %d cannot be kept; restore the store from a backup", notice.cursor)
 
 
 def _finish(
@@ -133,6 +139,8 @@ def _take_result(node: Node, transaction: Transaction, got: _Received) -> tuple[
 def _take_quality_refusal(node: Node, transaction: Transaction, got: _Received) -> tuple[int, ...]:
     """Art. 38(1): take again, and send under the same number."""
     number = got.dossier.reference_number
+    if dispatch.has_better_biometrics(transaction, number):
+        return ()  # better ones are on their way already
     samples = "; ".join(_name_sample(sample) for sample in got.notice.quality_refusal.samples)
     tasks.close(transaction, number, node.now(), kinds=results.WAITED_FOR)
     dossiers.change(transaction, number, delivery=Delivery.RECAPTURE_WANTED, refusal=samples)
@@ -145,6 +153,8 @@ def _take_quality_refusal(node: Node, transaction: Transaction, got: _Received) 
 def _name_sample(sample: central_pb2.SampleRefusal) -> str:
     if sample.face:
         what = "face"
+    elif sample.position == terms_pb2.FINGER_POSITION_UNSPECIFIED:
+        what = "capture"
     else:
         what = wire.position_from(sample.position).name.lower().replace("_", " ")
     return f"{sample.code} {what}: {sample.hint}"

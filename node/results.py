@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from interfaces import wire
-from interfaces.eurodac import ages, deadlines, outcome
+from interfaces.eurodac import ages, deadlines, outcome, reference
 from interfaces.eurodac.casework import due
 from interfaces.eurodac.categories import RULES
 from interfaces.eurodac.dataset import DataSet
@@ -15,7 +16,7 @@ from interfaces.eurodac.outcome import HitFacts, HitState
 from interfaces.eurodac.terms import UNKNOWN
 from interfaces.formats import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
-from node import acts, changes
+from node import acts, changes, dispatch
 from node.assembly import Node
 from node.store import Transaction, dossiers, hits, tasks
 from node.store.dossiers import Dossier
@@ -50,8 +51,12 @@ def take(
         remedy = "send an outcome of the profile"
         raise FormatRefused("W01 VALUE", "outcome", "is of no known kind", remedy)
     number, finding = dossier.reference_number, FINDINGS[result.outcome]
-    tasks.close(transaction, number, node.now(), kinds=WAITED_FOR)
-    dossiers.change(transaction, number, delivery=Delivery.ANSWERED, finding=finding)
+    if dispatch.has_better_biometrics(transaction, number):
+        # The result of earlier prints; the limit of the better ones goes on running.
+        dossiers.change(transaction, number, finding=finding)
+    else:
+        tasks.close(transaction, number, node.now(), kinds=WAITED_FOR)
+        dossiers.change(transaction, number, delivery=Delivery.ANSWERED, finding=finding)
     if finding is Finding.HIT:
         _take_hits(node, transaction, dossier, result)
     if not RULES[dossier.category].stored:
@@ -86,6 +91,7 @@ def _take_hits(
 
 def _read_hit(node: Node, dossier: Dossier, message: central_pb2.Hit) -> CaseHit:
     """The hit with the reasons for which an expert must look at it (Art. 38(4), recital 54)."""
+    _check_hit(message)
     bare = CaseHit(
         hit_id=node.new_id(),
         hit_reference_number=message.data_set.reference_number,
@@ -109,6 +115,15 @@ def _read_hit(node: Node, dossier: Dossier, message: central_pb2.Hit) -> CaseHit
     )
     reasons = outcome.expert_reasons(facts, node.settings.policy)
     return replace(hit, expert_reasons=reasons)
+
+
+def _check_hit(message: central_pb2.Hit) -> None:
+    """A hit names its data set, and its scores are numbers that can be compared."""
+    reference.parse(message.data_set.reference_number)
+    scores = [message.score, *(finger.score for finger in message.finger_scores)]
+    if not all(map(math.isfinite, (*scores, message.face_score))):
+        remedy = "send scores that are numbers"
+        raise FormatRefused("W01 VALUE", "score", "is no finite number", remedy)
 
 
 def _is_minor(data_set: DataSet, at: datetime) -> bool | None:
