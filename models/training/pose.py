@@ -130,14 +130,16 @@ def describe(errors: NDArray[np.float64]) -> str:
 @click.command()
 @click.option("--steps", default=1500, show_default=True)
 @click.option("--batch", default=64, show_default=True)
+@click.option("--shards", default=20, show_default=True, help="Prints to learn from.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--workplace", type=click.Path(path_type=Path), default=WORKPLACE)
-def main(*, steps: int, batch: int, threads: int, workplace: Path) -> None:
+def main(*, steps: int, batch: int, shards: int, threads: int, workplace: Path) -> None:
     """Train, or go on training, and write pose.onnx beside the checkpoint."""
     cv2.setNumThreads(1)
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    stock, held_out = open_stock(workplace), open_stock(workplace, held_out=True)
+    stock = open_stock(workplace, shards=shards)
+    held_out = open_stock(workplace, held_out=True)
     plan = Plan(steps=steps, batch=batch, rate=4e-3, save_every=150)
     network = PoseNet().to(memory_format=torch.channels_last)
     training = Training(network, plan, workplace / "pose" / "checkpoint.pt")

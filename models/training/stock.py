@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.features import MAP_STEP_PX, Features
-from models.training.prints import FLOW_LEVELS, FRAME_PX, Shard, read_shard
+from models.training.prints import FLOW_LEVELS, FRAME_PX, Shard, read_shard, shard_path
 
 HELD_OUT_SHARDS = 1
 """The first shards are never trained on; with them a network is watched."""
@@ -40,15 +40,16 @@ def unpack(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.unpackbits(bits, axis=1, count=columns) * np.uint8(255)
 
 
-def open_stock(workplace: Path, *, held_out: bool = False) -> Stock:
-    """Read the shards that are there: those for learning, or those held out.
+def open_stock(workplace: Path, *, shards: int = HELD_OUT_SHARDS, held_out: bool = False) -> Stock:
+    """Read the first `shards` shards without those held out, or only those held out.
 
-    Raises FileNotFoundError without shards.
+    Raises FileNotFoundError when they are not all there: a network must not be trained on
+    fewer prints than its plan says, only because they were not made yet.
     """
-    paths = sorted((workplace / "prints").glob("shard-*.npz"))
-    paths = paths[:HELD_OUT_SHARDS] if held_out else paths[HELD_OUT_SHARDS:]
-    if not paths:
-        raise FileNotFoundError("no prints: run python -m models.training.prints")
+    numbers = range(HELD_OUT_SHARDS) if held_out else range(HELD_OUT_SHARDS, shards)
+    paths = [shard_path(number, workplace) for number in numbers]
+    if not paths or not all(path.exists() for path in paths):
+        raise FileNotFoundError("prints are missing: run python -m models.training.prints")
     return join(paths)
 
 

@@ -27,7 +27,7 @@ from models.training.networks import VectorNet, write_onnx
 from models.training.prints import WORKPLACE
 from models.training.schedule import Plan, Training
 from models.training.stock import Stock, open_stock
-from models.training.views import Spoiling, draw_view, invent
+from models.training.views import Spoiling, draw_view, invent, stripe
 
 SHARPNESS = 22.0
 """Factor from cosines to logits."""
@@ -35,13 +35,13 @@ SHARPNESS = 22.0
 MARGIN_MOST = 0.32
 """Cosine by which a print must be closer to its own finger than to any other, in the end."""
 
-MARGIN_SHARE = 0.5
+MARGIN_SHARE = 0.3
 """Share of all steps over which the margin grows."""
 
 SEEN_FULL = 0.6
 """Share of the patch from which on a print has the whole margin."""
 
-NO_SPOILING = Spoiling(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NO_SPOILING = Spoiling(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """For watching: the true pose and nothing taken away."""
 
 
@@ -84,6 +84,7 @@ def draw_batch(stock: Stock, classes: NDArray[np.int64], step: int, plan: Plan) 
     chosen = rng.integers(0, len(stock), plan.batch)
     views = np.stack([draw_view(stock, int(index), rng, how) for index in chosen])
     invent(views, rng, how.invented)
+    stripe(views, rng, how.striped)
     mirrored = rng.random(plan.batch) < 0.5
     views[mirrored] = views[mirrored][..., ::-1]
     label = 2 * classes[chosen] + mirrored
@@ -109,6 +110,13 @@ def judge(network: nn.Module, views: Floats, finger: NDArray[np.int32]) -> float
     return 100 * float(np.maximum(fnmr, fmr).min())
 
 
+def read_network(checkpoint: Path) -> dict[str, Tensor]:
+    """The weights of the running mean of an earlier run, whose fingers may have been others."""
+    state = torch.load(checkpoint, weights_only=True)["mean"]
+    prefix = "module.network."
+    return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+
+
 def export(network: nn.Module) -> bytes:
     """The ONNX file of a vector network."""
     return write_onnx(network, torch.zeros(1, 2, PATCH_PX, PATCH_PX), ("patch", "vector"))
@@ -117,20 +125,34 @@ def export(network: nn.Module) -> bytes:
 @click.command()
 @click.option("--steps", default=6000, show_default=True)
 @click.option("--batch", default=128, show_default=True)
+@click.option("--shards", default=50, show_default=True, help="Prints to learn from.")
+@click.option("--start", type=click.Path(path_type=Path), help="Checkpoint to begin from.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--name", default="vectors", show_default=True, help="Folder of the run.")
 @click.option("--workplace", type=click.Path(path_type=Path), default=WORKPLACE)
-def main(*, steps: int, batch: int, threads: int, name: str, workplace: Path) -> None:
+def main(
+    *,
+    steps: int,
+    batch: int,
+    shards: int,
+    start: Path | None,
+    threads: int,
+    name: str,
+    workplace: Path,
+) -> None:
     """Train, or go on training; write step-NNNNNN.onnx beside every checkpoint."""
     cv2.setNumThreads(1)
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     folder = workplace / name
-    stock, held_out = open_stock(workplace), open_stock(workplace, held_out=True)
+    stock = open_stock(workplace, shards=shards)
+    held_out = open_stock(workplace, held_out=True)
     names, classes = np.unique(stock.prints.finger, return_inverse=True)
     click.echo(f"{len(names)} fingers, {len(stock)} prints")
     plan = Plan(steps=steps, batch=batch, rate=2e-3)
     classifier = Classifier(2 * len(names)).to(memory_format=torch.channels_last)
+    if start:
+        classifier.network.load_state_dict(read_network(start))
     training = Training(classifier, plan, folder / "checkpoint.pt")
     rng = np.random.default_rng(0)
     watched = np.stack([draw_view(held_out, k, rng, NO_SPOILING) for k in range(len(held_out))])

@@ -31,6 +31,7 @@ class Spoiling:
     shift: usual error of the core, pixels at 250 dpi. turn: usual error of the angle, radians.
     missed: share of poses missed four times as far. scale: spread of the size. stretch: pixels.
     occluded: share of views with less contact. invented: share with a patch of wrong ridges.
+    striped: share with a sensor's column pattern taken for ridges beside the finger.
     """
 
     shift: float = 2.5
@@ -40,6 +41,7 @@ class Spoiling:
     stretch: float = 1.6
     occluded: float = 0.4
     invented: float = 0.25
+    striped: float = 0.2
 
 
 MISSED_FACTOR = 3.0
@@ -102,3 +104,20 @@ def invent(views: Floats, rng: np.random.Generator, share: float) -> None:
         top, left = (int(rng.integers(0, PATCH_PX - length)) for length in side)
         at = (slice(top, top + int(side[0])), slice(left, left + int(side[1])))
         views[index, 0][at] = other[0][at] * views[index, 1][at]
+
+
+def stripe(views: Floats, rng: np.random.Generator, share: float) -> None:
+    """Lay straight stripes beside the finger, in place: columns of a sensor taken for ridges."""
+    grid = np.arange(PATCH_PX, dtype=np.float32)
+    for index in np.flatnonzero(rng.random(len(views)) < share):
+        view = views[index]
+        angle = rng.normal(0.0, 0.25) + (0.5 * np.pi if rng.random() < 0.15 else 0.0)
+        across = grid[None, :] * np.cos(angle) + grid[:, None] * np.sin(angle)
+        edge = rng.uniform(0.05, 0.3) * PATCH_PX
+        side = across < edge if rng.random() < 0.5 else across > across.max() - edge
+        top, bottom = np.sort(rng.integers(0, PATCH_PX, 2))
+        side[:top], side[bottom:] = False, False
+        side &= view[1] < 0.5
+        phase = rng.uniform(0, 2 * np.pi)
+        wave = np.cos(2 * np.pi * across / rng.uniform(3.2, 6.0) + phase)
+        view[0][side], view[1][side] = wave[side], 1.0
