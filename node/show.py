@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
-from interfaces.pb.eurodac.nap.v1 import nap_pb2
+from interfaces.pb.eurodac.nap.v1 import clock_pb2, nap_pb2
 
 WIDTH = 120
 """Columns where the output is no terminal: logs and files are read on wide screens."""
@@ -32,6 +32,8 @@ def message(answer: Message) -> None:
         nap_pb2.CaseHit: hit,
         nap_pb2.ListDueResponse: due,
         nap_pb2.GetStatusResponse: status,
+        clock_pb2.CaseClock: clock,
+        clock_pb2.GetIndicatorsResponse: indicators,
     }
     shown[type(answer)](answer)
 
@@ -156,6 +158,50 @@ def tasks(listed: Iterable[nap_pb2.Task]) -> None:
         table.add_row(mark, task.kind, task.reference_number, task.what, task.article)
     if table.row_count:
         console.print(table)
+
+
+def clock(answer: clock_pb2.CaseClock) -> None:
+    """What happened in a case, what runs, and the next step."""
+    console.print(f"[bold]{answer.reference_number}[/bold]  at {instant(answer.at)}")
+    if answer.under_old_rules:
+        console.print("registered before the new rules apply: Regulation (EU) No 604/2013")
+    for event in answer.history:
+        kind = clock_pb2.CaseEventKind.Name(event.kind).removeprefix("CASE_EVENT_KIND_")
+        silence = f"  [red]by silence[/red] ({event.article})" if event.by_silence else ""
+        console.print(f"{instant(event.at)}  {kind.replace('_', ' ').lower()}{silence}")
+    limits(answer.running)
+    if answer.HasField("proposal"):
+        step = answer.proposal
+        by = f" by {instant(step.due_at)}" if step.HasField("due_at") else ""
+        console.print(f"next: {step.what}{by} ({step.article})")
+
+
+def limits(running: Iterable[clock_pb2.RunningLimit]) -> None:
+    """A table of limits with both readings; nothing when none runs."""
+    table = Table("limit", "due", "at the latest", "reminders", "when it passes", box=None)
+    for limit in running:
+        due_at = instant(limit.due_at)
+        table.add_row(
+            f"{limit.step} ({limit.article})",
+            f"[red]{due_at}[/red]" if limit.passed else due_at,
+            instant(limit.due_outer),
+            ", ".join(instant(moment)[:10] for moment in limit.reminders),
+            limit.on_silence,
+        )
+    if table.row_count:
+        console.print(table)
+
+
+def indicators(answer: clock_pb2.GetIndicatorsResponse) -> None:
+    """Return indicators of a period."""
+    if not answer.indicators:
+        console.print("nothing was recorded in this period")
+        return
+    table = Table("indicator", "count", "of", "share", box=None)
+    for one in answer.indicators:
+        share = f"{one.share:.1%}" if one.HasField("share") else "nothing to share"
+        table.add_row(one.name, str(one.count), str(one.of), share)
+    console.print(table)
 
 
 def status(answer: nap_pb2.GetStatusResponse) -> None:

@@ -4,6 +4,8 @@ serve, vault, sweep, audit        run a node
 pki, models                       set it up
 enrol, recapture, search, compare, case, due, decide, status, health
                                   call a node as a station, desk or expert does
+clock, event, withdraw-event, return-event, indicators
+                                  the clock of a case, and returns
 demo                              all of it, in one minute
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import click
 
+from node.cli.clocks import COMMANDS as CLOCKS
 from node.cli.demo import demo
 from node.cli.fingers import COMMANDS as FINGERS
 from node.cli.models import COMMANDS as MODELS
@@ -25,5 +28,5 @@ def main() -> None:
     """A national access point for biometric matching in the style of Eurodac."""
 
 
-for command in (*SERVING, *PKI, *MODELS, *STATIONS, *FINGERS, demo):
+for command in (*SERVING, *PKI, *MODELS, *STATIONS, *CLOCKS, *FINGERS, demo):
     main.add_command(command)

@@ -67,7 +67,8 @@ def _line(address: str, pki: Path, name: str, actor: str) -> Iterator[Station]:
         station.close()
 
 
-def _request_id(given: str) -> str:
+def new_request_id(given: str) -> str:
+    """The id that was given, or a fresh one."""
     return given or uuid.uuid4().hex
 
 
@@ -102,7 +103,7 @@ def enrol(
     if category:
         data_set.category = terms_pb2.Category.Value(f"CATEGORY_{category}")
     request = nap_pb2.EnrolRequest(
-        request_id=_request_id(request_id),
+        request_id=new_request_id(request_id),
         data_set=data_set,
         capture=read_capture(**samples),
         lane=_lane(urgent),
@@ -138,7 +139,7 @@ def recapture(
     else:
         moment.FromDatetime(taken_at)
     request = nap_pb2.RecaptureRequest(
-        request_id=_request_id(request_id),
+        request_id=new_request_id(request_id),
         reference_number=reference_number,
         capture=read_capture(**samples),
         biometrics_taken_at=moment,
@@ -201,14 +202,6 @@ def case_command(station: Station, reference_number: str, follow: bool) -> Messa
 
 
 @click.command()
-@calls_node
-def due(station: Station) -> Message:
-    """List open tasks and time limits, soonest first."""
-    answer: Message = station.call("ListDue", nap_pb2.ListDueRequest())
-    return answer
-
-
-@click.command()
 @click.argument("hit_id")
 @click.argument("decision", type=click.Choice(["CONFIRMED", "FALSE"]))
 @REQUEST_ID
@@ -216,7 +209,7 @@ def due(station: Station) -> Message:
 def decide(station: Station, hit_id: str, decision: str, request_id: str) -> Message:
     """Say as an expert what a hit is worth."""
     request = nap_pb2.DecideHitRequest(
-        request_id=_request_id(request_id),
+        request_id=new_request_id(request_id),
         hit_id=hit_id,
         decision=nap_pb2.HitDecision.Value(f"HIT_DECISION_{decision}"),
     )
@@ -236,4 +229,4 @@ def _lane(urgent: bool) -> central_pb2.Lane.ValueType:
     return central_pb2.LANE_URGENT if urgent else central_pb2.LANE_NORMAL
 
 
-COMMANDS = (enrol, recapture, quality, search, compare, case_command, due, decide, status)
+COMMANDS = (enrol, recapture, quality, search, compare, case_command, decide, status)
