@@ -132,8 +132,11 @@ def measure(vectors: Vectors, prefix: str = "embedding") -> Iterator[Measure]:
         yield Measure(f"{prefix}_fnmr_at_fmr_1e3_pooled{half}", miss, "%")
     for count in (2, 4, 10):
         name = f"{prefix}_eer_k{count}"
-        value = 100.0 * find_eer(draw_persons(vectors, count))
+        plain = np.ones(len(vectors.finger))
+        value = 100.0 * find_eer(draw_persons(vectors, count, plain))
         yield Measure(name, value, "%", TARGETS.get(name))
+        value = 100.0 * find_eer(draw_persons(vectors, count, vectors.reliability))
+        yield Measure(f"{name}_weighted", value, "%")
 
 
 def summarise(vectors: Vectors) -> Iterator[Measure]:
@@ -173,21 +176,28 @@ def rate(name: str, scores: Scores, fingers: NDArray[np.int64]) -> Measure:
     return Measure(name, 100.0 * find_eer(scores), "%", TARGETS.get(name), low=low, high=high)
 
 
-def draw_persons(vectors: Vectors, count: int) -> Scores:
-    """Pseudo-persons of `count` fingers from all sets: the sum of their cosines.
+def draw_persons(vectors: Vectors, count: int, weight: NDArray[np.float64]) -> Scores:
+    """Pseudo-persons of `count` fingers from all sets: the weighted sum of their cosines.
 
-    Two captures of a person never share an impression; two persons never share a finger.
+    A pair of prints counts by the product of its weights, and the sum by the root of their
+    squares, which is its spread for strangers. Two captures of a person never share an
+    impression; two persons never share a finger.
     """
     rng = np.random.default_rng(0)
     matrix = vectors.vector @ vectors.vector.T
     own = [np.flatnonzero(vectors.finger == finger) for finger in np.unique(vectors.finger)]
-    mated, other = np.zeros(PSEUDO_PERSONS), np.zeros(PSEUDO_PERSONS)
+    pairs = np.zeros((2, PSEUDO_PERSONS, 2, count), np.int64)
     for draw in range(PSEUDO_PERSONS):
         fingers = rng.permutation(len(own))[: 2 * count]
-        for mine, theirs in zip(fingers[:count], fingers[count:], strict=True):
+        for k, (mine, theirs) in enumerate(zip(fingers[:count], fingers[count:], strict=True)):
             one, two = rng.choice(own[mine], 2, replace=False)
-            mated[draw] += matrix[one, two]
-            other[draw] += matrix[one, rng.choice(own[theirs])]
+            pairs[0, draw, :, k] = one, two
+            pairs[1, draw, :, k] = one, rng.choice(own[theirs])
+    mated, other = (
+        (weights * matrix[one, two]).sum(axis=1) / np.sqrt((weights**2).sum(axis=1) + 1e-12)
+        for one, two in (kind.transpose(1, 0, 2) for kind in pairs)
+        for weights in (weight[one] * weight[two],)
+    )
     return Scores.of(mated, other)
 
 

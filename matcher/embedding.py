@@ -99,10 +99,14 @@ def normalise(vectors: Floats) -> Floats:
 
 
 def rely(features: Features, patch: Floats, pose: Pose) -> float:
-    """How much a vector is worth, 0-1: much skin seen, a sure pose, ridges that flow clearly."""
+    """How much a vector is worth, 0-1: much skin seen, a sure pose, ridges that flow clearly.
+
+    The square root of their product: two vectors count together by the product of their
+    reliabilities.
+    """
     cosine, sine, share = features.flow
     clarity = float(np.hypot(cosine, sine).sum() / max(float(share.sum()), 1.0))
-    return min(1.0, float(patch[1].mean()) * pose.confidence * clarity)
+    return float(np.sqrt(min(1.0, float(patch[1].mean()) * pose.confidence * clarity)))
 
 
 def cut(features: Features, pose: Pose) -> Floats:

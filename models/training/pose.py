@@ -1,6 +1,6 @@
 """Trains the network that finds the pose.
 
-python -m models.training.pose --steps 1500
+python -m models.training.pose --steps 1200
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def describe(errors: NDArray[np.float64]) -> str:
 
 
 @click.command()
-@click.option("--steps", default=1500, show_default=True)
+@click.option("--steps", default=1200, show_default=True)
 @click.option("--batch", default=64, show_default=True)
 @click.option("--shards", default=20, show_default=True, help="Prints to learn from.")
 @click.option("--threads", default=2, show_default=True)

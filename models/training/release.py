@@ -1,6 +1,6 @@
 """Makes a trained network part of the project: file, hash and entry of the manifest.
 
-    python -m models.training.release finger-vector-1 .cache/training/vectors/step-006000.onnx
+    python -m models.training.release finger-vector-1 .cache/training/vectors/step-012000.onnx
 
 With --quantise its convolutions become 8-bit, with ranges taken from held-out synthetic prints.
 """

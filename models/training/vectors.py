@@ -1,6 +1,6 @@
 """Trains the network that turns a patch into a vector.
 
-    python -m models.training.vectors --steps 6000
+    python -m models.training.vectors --steps 12000
 
 A large-margin cosine loss (CosFace; Wang et al. 2018) over as many classes as there are
 fingers, twice: a finger seen in a mirror is another finger. The margin grows from nothing, and
@@ -123,7 +123,7 @@ def export(network: nn.Module) -> bytes:
 
 
 @click.command()
-@click.option("--steps", default=6000, show_default=True)
+@click.option("--steps", default=12000, show_default=True)
 @click.option("--batch", default=128, show_default=True)
 @click.option("--shards", default=50, show_default=True, help="Prints to learn from.")
 @click.option("--start", type=click.Path(path_type=Path), help="Checkpoint to begin from.")
