@@ -28,6 +28,7 @@ from node import (
     marks,
     messages,
     oversight,
+    police_calls,
     recapture,
     standing,
 )
@@ -378,5 +379,6 @@ CALLS: Mapping[str, Call] = {
     "VerifyAudit": verify_audit,
     "GetStatus": get_status,
     **clock_calls.CALLS,
+    **police_calls.CALLS,
 }
 """Every call but WatchCase, which is a stream and belongs to the door."""

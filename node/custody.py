@@ -18,7 +18,7 @@ from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import Violation
 from interfaces.eurodac.retention import ErasureGround
 from interfaces.pb.eurodac.central.v1 import terms_pb2
-from node import acts, changes, circumstances, dispatch
+from node import acts, changes, circumstances, dispatch, searches
 from node.access import Act, Actor, Purpose, node_itself, purpose_of_number
 from node.acts import Deed, Written
 from node.assembly import Node, publish
@@ -133,7 +133,8 @@ def _erase_expired(node: Node, number: str) -> None:
     with acts.conduct(node, deed), node.store.write() as transaction:
         # The centre does the same by itself and is not told.
         erased = store_erasure.erase(transaction, number, node.now())
-        acts.append(node, transaction, deed, Outcome.DONE, detail="29(10)")
+        article = "47(4)" if searches.close(transaction, number) else "29(10)"
+        acts.append(node, transaction, deed, Outcome.DONE, detail=article)
     publish(node, removed=erased.template_ids)
 
 

@@ -17,7 +17,15 @@ from node.vocabulary import Lane
 LANES = {Lane.NORMAL: central_pb2.LANE_NORMAL, Lane.URGENT: central_pb2.LANE_URGENT}
 
 
-WITH_BIOMETRICS = frozenset({"TransmitDataSet", "SearchOnly", "ResendBiometrics"})
+WITH_BIOMETRICS = frozenset(
+    {
+        "TransmitDataSet",
+        "SearchOnly",
+        "ResendBiometrics",
+        "SearchForLawEnforcement",
+        "SearchForDataSubject",
+    }
+)
 """Methods that are answered with a receipt and later with a comparison result."""
 
 

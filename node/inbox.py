@@ -22,7 +22,7 @@ from interfaces.eurodac.retention import ErasureGround, retention_rule
 from interfaces.eurodac.terms import Mark
 from interfaces.formats import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
-from node import acts, changes, dispatch, results
+from node import acts, changes, dispatch, results, searches
 from node.access import Act, Purpose, node_itself
 from node.acts import Deed
 from node.assembly import Node, publish
@@ -30,7 +30,7 @@ from node.audit import Outcome
 from node.errors import NodeError, NotFound, SealBroken
 from node.store import Transaction, counters, dossiers, tasks, unread
 from node.store.dossiers import Dossier
-from node.vocabulary import Delivery, TaskKind
+from node.vocabulary import Delivery, Finding, TaskKind
 
 CURSOR = "notices"
 """Counter that holds the cursor of the last notice whose effects are durable."""
@@ -142,6 +142,10 @@ def _take_quality_refusal(node: Node, transaction: Transaction, got: _Received) 
     if dispatch.has_better_biometrics(transaction, number):
         return ()  # better ones are on their way already
     samples = "; ".join(_name_sample(sample) for sample in got.notice.quality_refusal.samples)
+    if searches.is_search(got.dossier.category):
+        finding = Finding.NOT_COMPARABLE
+        searches.take_answer(node, transaction, got.dossier, finding, refusal=samples)
+        return ()
     tasks.close(transaction, number, node.now(), kinds=results.WAITED_FOR)
     dossiers.change(transaction, number, delivery=Delivery.RECAPTURE_WANTED, refusal=samples)
     what = f"Take the biometrics again under the same number: {samples}"

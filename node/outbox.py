@@ -21,12 +21,14 @@ from enum import StrEnum
 from typing import Any
 
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from interfaces import wire
 from interfaces.central.client import CentralBusy, CentralFaulty
 from interfaces.central.errors import CentralRefused, CentralUnavailable
 from interfaces.pb.eurodac.central.v1 import central_pb2
-from node import acts, changes, dispatch
+from interfaces.profile import CENTRAL_FILES, calls
+from node import acts, changes, dispatch, searches
 from node.access import Act, Purpose, node_itself
 from node.acts import Deed
 from node.assembly import Node
@@ -38,9 +40,7 @@ from node.store.parcels import Parcel
 from node.vocabulary import Delivery, TaskKind
 
 METHODS: Mapping[str, type[Message]] = {
-    name.removesuffix("Request"): getattr(central_pb2, name)
-    for name in central_pb2.DESCRIPTOR.message_types_by_name
-    if name.endswith("Request")
+    name: GetMessageClass(call.input_type) for name, call in calls(CENTRAL_FILES).items()
 }
 """Method -> its request, from the protocol itself."""
 
@@ -158,6 +158,9 @@ def _take_receipt(node: Node, transaction: Transaction, parcel: Parcel, response
     number = parcel.reference_number
     received_at = wire.instant_from(receipt.received_at)
     dossier = dossiers.find(transaction, number)
+    if searches.is_search(dossier.category):
+        searches.take_receipt(transaction, dossier, received_at)
+        return
     if dossier.transmitted_at is None:
         _note_transmission(transaction, dossier, received_at)
     # The comparison result may have overtaken its receipt.
@@ -190,9 +193,10 @@ def _take_refusal(node: Node, parcel: Parcel, refusal: CentralRefused) -> Progre
     number = parcel.reference_number
     with node.store.write() as transaction:
         if parcels.remove(transaction, parcel.parcel_id):
-            what = f"The central system refused {parcel.method}: {text}"
-            task = acts.open_task(node, TaskKind.RESOLVE_REFUSAL, number, what, article="37(1)")
-            tasks.add(transaction, task)
+            if parcel.method not in searches.METHODS:
+                what = f"The central system refused {parcel.method}: {text}"
+                task = acts.open_task(node, TaskKind.RESOLVE_REFUSAL, number, what, article="37(1)")
+                tasks.add(transaction, task)
             dossiers.change(transaction, number, refusal=text)
             if parcel.method in dispatch.WITH_BIOMETRICS:
                 dossiers.change(transaction, number, delivery=Delivery.REFUSED)

@@ -16,7 +16,7 @@ from interfaces.eurodac.outcome import HitFacts, HitState
 from interfaces.eurodac.terms import UNKNOWN
 from interfaces.formats import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
-from node import acts, changes, dispatch
+from node import acts, changes, dispatch, searches
 from node.assembly import Node
 from node.store import Transaction, dossiers, hits, tasks
 from node.store.dossiers import Dossier
@@ -51,6 +51,10 @@ def take(
         remedy = "send an outcome of the profile"
         raise FormatRefused("W01 VALUE", "outcome", "is of no known kind", remedy)
     number, finding = dossier.reference_number, FINDINGS[result.outcome]
+    if searches.is_search(dossier.category):
+        _add_hits(node, transaction, dossier, result)
+        searches.take_answer(node, transaction, dossier, finding)
+        return ()
     if dispatch.has_better_biometrics(transaction, number):
         # The result of earlier prints; the limit of the better ones goes on running.
         dossiers.change(transaction, number, finding=finding)
@@ -71,6 +75,24 @@ def _take_hits(
     result: central_pb2.ComparisonResult,
 ) -> None:
     number = dossier.reference_number
+    for hit in _add_hits(node, transaction, dossier, result):
+        limit = deadlines.false_hit_report(hit.received_at, node.member_state)
+        what = "Check the hit: confirm it, or report it as false within the limit."
+        task = acts.open_task(
+            node, TaskKind.CHECK_HIT, number, what, article="38(4)", hit_id=hit.hit_id
+        )
+        tasks.add(transaction, replace(task, due=limit.due_at))
+
+
+def _add_hits(
+    node: Node,
+    transaction: Transaction,
+    dossier: Dossier,
+    result: central_pb2.ComparisonResult,
+) -> tuple[CaseHit, ...]:
+    """Keep the hits that are not known yet; returns them."""
+    number = dossier.reference_number
+    added = []
     known = {
         stored.hit.hit_reference_number
         for stored in hits.find_all(transaction, number)
@@ -81,12 +103,8 @@ def _take_hits(
             continue
         hit = _read_hit(node, dossier, message)
         hits.add(transaction, StoredHit(hit, number, rank, message))
-        limit = deadlines.false_hit_report(hit.received_at, node.member_state)
-        what = "Check the hit: confirm it, or report it as false within the limit."
-        task = acts.open_task(
-            node, TaskKind.CHECK_HIT, number, what, article="38(4)", hit_id=hit.hit_id
-        )
-        tasks.add(transaction, replace(task, due=limit.due_at))
+        added.append(hit)
+    return tuple(added)
 
 
 def _read_hit(node: Node, dossier: Dossier, message: central_pb2.Hit) -> CaseHit:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from node import schema
-from node.store import biometrics, dossiers, parcels, requests, tasks
+from node.store import biometrics, dossiers, parcels, police, requests, tasks
 from node.store.transaction import Transaction
 from node.vocabulary import Delivery
 
@@ -39,6 +39,7 @@ def erase(transaction: Transaction, reference_number: str, at: datetime) -> Eras
             delete(table).where(table.c.reference_number == reference_number)
         )
     _empty_proposals(transaction, reference_number)
+    police.empty(transaction, reference_number)
     transaction.connection.execute(
         delete(schema.data_keys).where(schema.data_keys.c.owner == reference_number)
     )

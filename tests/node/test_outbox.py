@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from interfaces import profile
 from interfaces.central.centre import Centre
 from interfaces.central.script import Fault, Kind
 from interfaces.eurodac.retention import ErasureGround
@@ -284,9 +285,11 @@ def test_a_courier_delivers_what_is_queued_and_stops_when_told(
         assert dossiers.find(transaction, number).transmitted_at is not None
 
 
-def test_every_method_of_the_service_that_changes_something_can_be_queued() -> None:
-    service = central_pb2.DESCRIPTOR.services_by_name["CentralSystemService"]
-    assert set(outbox.METHODS) == {method.name for method in service.methods}
+def test_every_method_of_the_services_that_changes_something_can_be_queued() -> None:
+    services = profile.services(profile.CENTRAL_FILES)
+    wanted = {method.name for service in services for method in service.methods}
+    assert set(outbox.METHODS) == wanted
+    assert outbox.METHODS["EraseDataSet"] is central_pb2.EraseDataSetRequest
 
 
 def test_a_result_that_overtakes_its_receipt_is_not_taken_back(

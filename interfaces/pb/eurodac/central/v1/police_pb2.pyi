@@ -63,7 +63,7 @@ class IdentityProbe(_message.Message):
     forename: _builtins.str
     """Fits any forename or alias."""
     date_of_birth: _builtins.str
-    """ISO 8601 day, month or year; fits a stored date that is as exact or less and agrees."""
+    """ISO 8601 day, month or year; fits every stored date that it may be."""
     nationality: _builtins.str
     """ISO 3166-1 alpha-3."""
     sex: _terms_pb2.Sex.ValueType
