@@ -135,9 +135,13 @@ def refuse_internal(context: grpc.ServicerContext, error: Exception) -> NoReturn
     Only places in the code are logged, never the error's text: it may quote what was sent.
     """
     incident = uuid.uuid4().hex[:12]
-    places = "".join(traceback.format_tb(error.__traceback__))
-    log.error("incident %s: %s\n%s", incident, type(error).__name__, places)
+    log.error("incident %s: %s", incident, name_places(error))
     refuse(context, grpc.StatusCode.INTERNAL, f"internal error, incident {incident}")
+
+
+def name_places(error: Exception) -> str:
+    """Kind of an error and where in the code it arose, without its text."""
+    return type(error).__name__ + "\n" + "".join(traceback.format_tb(error.__traceback__))
 
 
 def certificate_of(context: grpc.ServicerContext) -> x509.Certificate | None:

@@ -84,6 +84,7 @@ class Centre:
     partitions: Partitions = field(default_factory=Partitions)
     arrived: threading.Event = field(default_factory=threading.Event)
     issued: threading.Condition = field(default_factory=threading.Condition)
+    publishing: threading.Lock = field(default_factory=threading.Lock)
 
 
 def fill_gallery(centre: Centre) -> None:
@@ -94,6 +95,22 @@ def fill_gallery(centre: Centre) -> None:
                 partition = centre.partitions.of(data_set_in(stored))
                 reference = templates.decode(stored.template)
                 centre.gallery.enrol(stored.id, reference, partition=partition)
+
+
+def publish(centre: Centre, number: int) -> None:
+    """Bring the gallery into agreement with the ledger about one data set, known by its id.
+
+    The ledger is read again under the lock: whatever was committed in between counts, and whoever
+    was erased does not come back.
+    """
+    with centre.publishing:
+        with centre.ledger.read() as entries:
+            stored = entries.data_set_of_id(number)
+        if stored is None or stored.status != Status.SEARCHABLE or stored.template is None:
+            centre.gallery.erase(number)
+            return
+        partition = centre.partitions.of(data_set_in(stored))
+        centre.gallery.enrol(number, templates.decode(stored.template), partition=partition)
 
 
 def data_set_in(stored: StoredDataSet) -> DataSet:

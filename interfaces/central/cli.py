@@ -67,14 +67,14 @@ def serve_command(
     except (ScriptRefused, ModelUnavailable) as error:
         raise click.ClickException(str(error)) from error
     switch = date.min if compare_faces else None
-    centre = open_centre(
-        folder,
-        engine,
-        policy=Policy(face_comparison_from=switch),
-        thresholds=Thresholds(hit_score=hit_score),
-        script=script,
-    )
     try:
+        centre = open_centre(
+            folder,
+            engine,
+            policy=Policy(face_comparison_from=switch),
+            thresholds=Thresholds(hit_score=hit_score),
+            script=script,
+        )
         serving = serve(centre, address, tls=tls)
     except OSError as error:
         raise click.ClickException(str(error)) from error

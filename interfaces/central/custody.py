@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from interfaces import wire
 from interfaces.central import figures, notices
-from interfaces.central.centre import Centre, apply_once, data_set_in, own
+from interfaces.central.centre import Centre, apply_once, data_set_in, own, publish
 from interfaces.central.errors import UnknownDataSet
-from interfaces.central.ledger import Entries, Status, StoredDataSet
-from interfaces.eurodac import dataset, flags, retention
+from interfaces.central.ledger import Entries, Occurrence, StoredDataSet
+from interfaces.eurodac import dataset, flags, reference, retention
+from interfaces.eurodac.categories import Category, digit
 from interfaces.eurodac.dataset import DataSet, Mark
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.retention import ErasureGround
@@ -33,6 +35,7 @@ def update_status(
         stored = own(entries, state, request.reference_number)
         before = data_set_in(stored)
         _allow(dataset.check_update(before.category, changes))
+        _allow(_check_content(centre, before, changes))
         now = centre.now()
         _write(entries, stored, replace(before, **changes))
         responsible = changes.get("responsible_state")
@@ -63,6 +66,7 @@ def correct(
         stored = own(entries, state, request.reference_number)
         before = data_set_in(stored)
         _allow(dataset.check_correction(before.category, changes))
+        _allow(_check_content(centre, before, changes))
         now = centre.now()
         _write(entries, stored, replace(before, **changes))
         return central_pb2.CorrectDataSetResponse(received_at=wire.instant_to(now))
@@ -182,7 +186,14 @@ def report_false_hit(
     """The hit was false; its link goes (Art. 38(6), rulebook E.4)."""
 
     def act(entries: Entries) -> central_pb2.ReportFalseHitResponse:
-        stored = own(entries, state, request.reference_number)
+        number = request.reference_number
+        if entries.data_set(number) is None and entries.has_arrived(number, state):
+            # A search, or erased meanwhile: the duty to report outlives what was compared.
+            now = centre.now()
+            gone = DataSet(_category_of(number), state, reference_number=number)
+            entries.occurred(Occurrence(now, RowKind.FALSE_HIT, state, figures.facts(gone)))
+            return central_pb2.ReportFalseHitResponse(received_at=wire.instant_to(now))
+        stored = own(entries, state, number)
         now = _decide(
             centre,
             entries,
@@ -217,7 +228,7 @@ def erase(
 
     response = apply_once(centre, state, request, answer=central_pb2.EraseDataSetResponse, act=act)
     for number in erased:
-        centre.gallery.erase(number)
+        publish(centre, number)
     return response
 
 
@@ -229,7 +240,7 @@ def sweep(centre: Centre) -> int:
         for stored in expired:
             entries.erase(stored)
     for stored in expired:
-        centre.gallery.erase(stored.id)
+        publish(centre, stored.id)
     return len(expired)
 
 
@@ -245,6 +256,19 @@ def _decide(
     return now
 
 
+def _category_of(number: str) -> Category:
+    """A category of the digit that a number shows; what else is known of it is gone."""
+    shown = reference.parse(number).digit
+    return next(category for category in Category if digit(category) == shown)
+
+
+def _check_content(centre: Centre, before: DataSet, changes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the new values may not be; they obey the rules of a transmission."""
+    changed = replace(before, **changes, security_flag=False, marks=())
+    found = dataset.check_transmission(changed, fingerprints=True, face=True, policy=centre.policy)
+    return tuple(violation for violation in found if violation.field in changes)
+
+
 def _allow(violations: tuple[Any, ...]) -> None:
     if violations:
         raise RuleBroken(*violations)
@@ -258,5 +282,5 @@ def _move(centre: Centre, reference_number: str) -> None:
     """Marked data sets lie in partitions of their own, as Art. 27(2) searches only those."""
     with centre.ledger.read() as entries:
         stored = entries.data_set(reference_number)
-    if stored is not None and stored.status == Status.SEARCHABLE:
-        centre.gallery.move(stored.id, centre.partitions.of(data_set_in(stored)))
+    if stored is not None:
+        publish(centre, stored.id)

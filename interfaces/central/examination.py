@@ -18,7 +18,7 @@ from datetime import datetime
 
 from interfaces import wire
 from interfaces.central import figures, notices, probes
-from interfaces.central.centre import Centre, data_set_in
+from interfaces.central.centre import Centre, data_set_in, publish
 from interfaces.central.ledger import (
     Arrival,
     ArrivalKind,
@@ -29,6 +29,7 @@ from interfaces.central.ledger import (
 )
 from interfaces.central.probes import Probe
 from interfaces.central.script import COMPARISON, Kind
+from interfaces.doorway import name_places
 from interfaces.eurodac import comparison
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
@@ -94,7 +95,12 @@ class Examiner:
     def _work(self) -> None:
         while not self._stopping.is_set():
             self._centre.arrived.clear()
-            if not examine_next(self._centre, self._stopping):
+            try:
+                examined = examine_next(self._centre, self._stopping)
+            except Exception as error:  # noqa: BLE001 - the lanes are worked off whatever happens
+                log.error("an examination broke down and is tried again: %s", name_places(error))  # noqa: TRY400
+                examined = False
+            if not examined:
                 self._centre.arrived.wait(IDLE_SECONDS)
 
 
@@ -116,9 +122,7 @@ def examine_next(centre: Centre, stopping: threading.Event | None = None) -> boo
             return True  # erased, or examined by nobody else's hand, while we worked
         kept = _conclude(centre, entries, arrival, findings)
     if kept is not None:
-        centre.gallery.enrol(
-            kept.id, findings.reference, partition=centre.partitions.of(data_set_in(kept))
-        )
+        publish(centre, kept.id)
     with centre.issued:
         centre.issued.notify_all()
     return True
@@ -128,8 +132,8 @@ def _find_or_refuse(centre: Centre, arrival: Arrival, stored: StoredDataSet | No
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return _find(centre, arrival, stored)
-        except Exception:
-            log.exception("examination %d of one arrival broke down", attempt)
+        except Exception as error:  # noqa: BLE001 - whatever it is, others wait behind it
+            log.error("examination %d of one arrival: %s", attempt, name_places(error))  # noqa: TRY400
     hint = "the centre could not examine these samples; take them again"
     return _Findings(Reference(), (_refusal("Q01", hint),))
 
@@ -178,7 +182,9 @@ def _probe(arrival: Arrival, stored: StoredDataSet | None) -> Probe:
     if stored is None:
         raise LookupError("an arrival without its data set")
     data_set = data_set_in(stored)
-    capture = terms_pb2.Capture.FromString(stored.capture)
+    capture = _resent(arrival).capture if arrival.kind is ArrivalKind.RESENT else None
+    if capture is None:
+        capture = terms_pb2.Capture.FromString(stored.capture)
     return Probe(data_set.category, capture, sex_known=data_set.sex is not None)
 
 
@@ -258,7 +264,8 @@ def _conclude(
     if arrival.kind is not ArrivalKind.SEARCH and stored is None:
         return None  # erased while it was examined
     if findings.refusals:
-        if stored is not None:
+        if stored is not None and stored.status is not Status.SEARCHABLE:
+            # Earlier prints that are good enough stay, and their images with them.
             entries.replace(replace(stored, status=Status.QUALITY_REFUSED, template=None))
         refusal = central_pb2.QualityRefusal(samples=findings.refusals)
         notices.issue(entries, arrival.state, number, now=now, quality_refusal=refusal)
@@ -266,7 +273,7 @@ def _conclude(
         return None
     result = _result(centre, entries, arrival, findings)
     result.compared_at.CopyFrom(wire.instant_to(now))
-    notices.issue(entries, arrival.state, number, now=now, comparison_result=result)
+    notices.issue_result(entries, arrival.state, number, now=now, result=result)
     for hit in result.hits:
         target = wire.dataset_from(hit.data_set)
         _remember(entries, arrival, RowKind.HIT, now=now, hit=target)
@@ -276,12 +283,31 @@ def _conclude(
         return None
     comparable = bool(findings.reference.fingers) or findings.reference.face is not None
     kept = replace(
-        stored,
+        _renewed(stored, arrival),
         status=Status.SEARCHABLE if comparable else Status.NOT_COMPARABLE,
         template=templates.encode(findings.reference),
     )
     entries.replace(kept)
-    return kept if comparable else None
+    return kept
+
+
+def _resent(arrival: Arrival) -> central_pb2.ResendBiometricsRequest:
+    return central_pb2.ResendBiometricsRequest.FromString(arrival.payload or b"")
+
+
+def _renewed(stored: StoredDataSet, arrival: Arrival) -> StoredDataSet:
+    """The data set with the better biometrics of its arrival, if it brought any."""
+    if arrival.kind is not ArrivalKind.RESENT:
+        return stored
+    request, data_set = _resent(arrival), data_set_in(stored)
+    if request.HasField("biometrics_taken_at"):
+        taken_at = wire.instant_from(request.biometrics_taken_at)
+        data_set = replace(data_set, biometrics_taken_at=taken_at)
+    return replace(
+        stored,
+        message=wire.dataset_to(data_set).SerializeToString(),
+        capture=request.capture.SerializeToString(),
+    )
 
 
 def _result(
@@ -303,6 +329,8 @@ def _result(
         for candidate in findings.candidates
         if (hit := entries.data_set_of_id(candidate.reference_id)) is not None
         and hit.reference_number != arrival.reference_number
+        # Past its end, though the sweep has not come by yet (Art. 29(10)).
+        and hit.retained_until >= centre.now().replace(microsecond=0)
     }
     if not hits:
         return outcome(outcome=outcome.OUTCOME_NEGATIVE)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from interfaces import wire
 from interfaces.central import figures
-from interfaces.central.centre import Centre, apply_once, data_set_in, own
+from interfaces.central.centre import Centre, apply_once, own
 from interfaces.central.ledger import (
     Arrival,
     ArrivalKind,
@@ -96,19 +96,12 @@ def resend(
 
     def act(entries: Entries) -> central_pb2.ResendBiometricsResponse:
         stored = own(entries, state, request.reference_number)
-        now = centre.now()
-        data_set = data_set_in(stored)
         if request.HasField("biometrics_taken_at"):
-            taken_at = wire.instant_from(request.biometrics_taken_at)
-            data_set = replace(data_set, biometrics_taken_at=taken_at)
-        entries.replace(
-            replace(
-                stored,
-                message=wire.dataset_to(data_set).SerializeToString(),
-                capture=request.capture.SerializeToString(),
-            )
-        )
+            wire.instant_from(request.biometrics_taken_at, "biometrics_taken_at")
+        now = centre.now()
+        # They take the place of the earlier ones when their examination finds them good enough.
         arrival = arrival_of(stored.reference_number, state, ArrivalKind.RESENT, now, urgent=urgent)
+        arrival = replace(arrival, payload=request.SerializeToString())
         receipt = arrive(entries, arrival, include_own=centre.policy.include_own)
         return central_pb2.ResendBiometricsResponse(receipt=receipt)
 

@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from interfaces.central import schema
+from interfaces.central.lock import lock
 from interfaces.eurodac.sequence import Link, LinkState
 
 BUSY_TIMEOUT_MS = 30_000
@@ -88,7 +89,11 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
         os.chmod(path, 0o600)
-        self._engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+        self._lock = lock(path.with_suffix(".lock"))
+        # Values must not get into texts of errors and from there into logs.
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}", isolation_level="AUTOCOMMIT", hide_parameters=True
+        )
         sa.event.listen(self._engine, "connect", _configure)
         schema.metadata.create_all(self._engine)
 
@@ -124,6 +129,7 @@ class Ledger:
         with self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         self._engine.dispose()
+        self._lock.close()
 
 
 class Entries:
@@ -263,6 +269,12 @@ class Entries:
             .values(examined_at=_micros(now), payload=None)
         )
         return bool(result.rowcount)
+
+    def has_arrived(self, reference_number: str, state: str) -> bool:
+        """Whether a State ever sent a request for comparison under this number."""
+        mine = {"reference_number": reference_number, "state": state}
+        rows = self._connection.execute(sa.select(schema.arrivals.c.id).filter_by(**mine).limit(1))
+        return rows.one_or_none() is not None
 
     def link(self, reference_number: str, hit: str) -> None:
         """Link two data sets, as a hit of the first against the second does; once."""

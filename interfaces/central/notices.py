@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -13,8 +14,12 @@ from interfaces.eurodac import sequence
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
 
-PAGE = 100
-"""Notices read from the ledger at once: a hit carries images, so a page may have some MB."""
+PAGE = 4
+"""Notices read from the ledger at once: each may be as large as a message, as hits have images."""
+
+MAX_RESULT_BYTES = 48 * 1024 * 1024
+"""Most bytes of the hits in one notice, which must fit into a message of 64 MiB; what is beyond
+comes as further notices of the same result."""
 
 
 def issue(
@@ -34,6 +39,35 @@ def issue(
         **content,  # type: ignore[arg-type]
     )
     entries.issue(state, cursor, notice.SerializeToString())
+
+
+def issue_result(
+    entries: Entries,
+    state: str,
+    reference_number: str,
+    *,
+    now: datetime,
+    result: central_pb2.ComparisonResult,
+) -> None:
+    """Write the result of a comparison, in order of precedence, in as many notices as it needs."""
+    for hits in _portions(result.hits):
+        part = central_pb2.ComparisonResult(
+            outcome=result.outcome, compared_at=result.compared_at, hits=hits
+        )
+        issue(entries, state, reference_number, now=now, comparison_result=part)
+
+
+def _portions(hits: Sequence[central_pb2.Hit]) -> list[list[central_pb2.Hit]]:
+    portions: list[list[central_pb2.Hit]] = [[]]
+    used = 0
+    for hit in hits:
+        size = hit.ByteSize()
+        if portions[-1] and used + size > MAX_RESULT_BYTES:
+            portions.append([])
+            used = 0
+        portions[-1].append(hit)
+        used += size
+    return portions
 
 
 def tell_others(

@@ -16,7 +16,7 @@ from interfaces.central.examination import Examiner
 from interfaces.central.ledger import Ledger
 from interfaces.central.script import Script
 from interfaces.central.servicer import Door
-from interfaces.doorway import Doorway, TlsFiles, open_doorway
+from interfaces.doorway import Doorway, TlsFiles, name_places, open_doorway
 from interfaces.eurodac.policy import Policy
 from matcher.engine import Engine
 from matcher.gallery import Gallery
@@ -26,6 +26,9 @@ WORKERS = 48
 
 SWEEP_SECONDS = 60.0
 """How often the end of retention is looked for; it falls on midnight."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,14 @@ def serve(centre: Centre, address: str, *, tls: TlsFiles | None) -> Serving:
 
 
 def _sweep(centre: Centre, stopping: threading.Event) -> None:
-    while not stopping.wait(SWEEP_SECONDS):
-        erased = sweep(centre)
-        if erased:
-            logging.getLogger(__name__).info("retention ended for %d data sets", erased)
+    # At once, too: retention may have ended while nothing ran.
+    while True:
+        try:
+            erased = sweep(centre)
+        except Exception as error:  # noqa: BLE001 - it is tried again, whatever it was
+            log.error("the sweep failed and is tried again: %s", name_places(error))  # noqa: TRY400
+        else:
+            if erased:
+                log.info("retention ended for %d data sets", erased)
+        if stopping.wait(SWEEP_SECONDS):
+            return

@@ -30,6 +30,9 @@ ACCESS_POINT = "NAP"
 PLAINTEXT_STATE = "x-eurodac-state"
 """Metadata key that names the State where the line is plaintext, for trials only."""
 
+MAX_CURSOR = 2**63 - 1
+"""Largest number that the ledger can hold."""
+
 WATCH_SECONDS = 1.0
 """Longest wait of a notice stream before it looks whether its caller is still there."""
 
@@ -59,6 +62,7 @@ class Door:
     def __init__(self, centre: Centre, *, plaintext: bool = False) -> None:
         self._centre = centre
         self._plaintext = plaintext
+        self._subscribed: dict[str, object] = {}
 
     def calls(self, names: list[str]) -> Mapping[str, Call]:
         """The functions that answer these calls."""
@@ -73,8 +77,12 @@ class Door:
         fault = self._centre.script.next_fault("SubscribeNotices")
         if fault is not None:
             _strike(fault, context)
+        if request.after > MAX_CURSOR:
+            refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no cursor was ever that large")
         after = request.after
-        while context.is_active():
+        # One stream per State: a line that broke unnoticed must not keep its thread for long.
+        mine = self._subscribed[state] = object()
+        while context.is_active() and self._subscribed[state] is mine:
             with self._centre.ledger.read() as entries:
                 page = entries.notices(state, after, notices.PAGE)
             for serialized in page:
@@ -90,6 +98,9 @@ class Door:
         fault = self._centre.script.next_fault(call)
         if fault is not None and fault.kind is not Kind.LOSE_ANSWER:
             _strike(fault, context)
+        if not context.is_active():
+            # Who left has perhaps asked for the opposite since; what nobody waits for is dropped.
+            refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the caller has gone")
         try:
             response = ACTS[call](self._centre, state, request)
         except Exception as error:  # noqa: BLE001 - the table below decides what is told

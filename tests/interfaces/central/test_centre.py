@@ -497,6 +497,7 @@ def test_everything_is_there_after_a_restart(
     stored = europe.transmit("IT", Category.SAR, person=1)
     europe.settle()
     waiting = europe.transmit("DK", Category.APPLICANT_REG, person=1, taking=1)
+    europe.centre.ledger.close()
     reopened = Europe(open_centre(tmp_path, engine, now=clock), europe.capture_of)
     result = reopened.result("DK")
     assert _hits(result) == [stored]
