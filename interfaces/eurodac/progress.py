@@ -109,7 +109,10 @@ def occurred(facts: Facts, policy: Policy) -> tuple[Occurred, ...]:
     ['application registered']
     """
     told = [Occurred(one.happening, one.at) for one in facts.told]
-    return (*_registration(facts, policy), *_from_hits(facts, policy), *told)
+    # Who is detained when the application is registered is not detained later, Art. 45(1) AMMR.
+    first = [one for one in told if one.happening is Happening.DETAINED]
+    others = [one for one in told if one.happening is not Happening.DETAINED]
+    return (*first, *_registration(facts, policy), *_from_hits(facts, policy), *others)
 
 
 def is_under_old_rules(facts: Facts, policy: Policy) -> bool:

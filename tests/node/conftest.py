@@ -6,23 +6,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from interfaces import wire
 from interfaces.central.centre import Centre
 from interfaces.central.script import Fault, Script
 from interfaces.central.server import Serving, open_centre, serve
+from interfaces.eurodac.caseclock import Happening
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.duties import DutyKind
+from interfaces.eurodac.outcome import HitState
+from interfaces.eurodac.periods import local_day
+from interfaces.eurodac.progress import ASKS, Told
 from interfaces.eurodac.terms import Event, Sex
-from interfaces.pb.eurodac.central.v1 import terms_pb2
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher.engine import Engine
-from node import assembly, vault
+from node import assembly, casework, enrolment, vault
+from node import clock as case_clock
 from node.access import Actor, Role
 from node.assembly import Node
+from node.casework import Decision
+from node.clock import NewEvent, Reading
 from node.enrolment import Enrolment
+from node.inbox import receive
 from node.settings import CentralSettings, Settings
 from node.store import Store, open_store
+from node.vocabulary import CaseHit, Task, TaskKind
 
 NOBODY_LISTENS = "127.0.0.1:9"
 """The discard port: a line that never stands."""
@@ -165,5 +177,113 @@ def enrolment_of(
             "capture": capture_of(person, taking),
         }
         return Enrolment(**(plain | fields))  # type: ignore[arg-type]
+
+    return make
+
+
+def noon(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=UTC)
+
+
+class Case:
+    """One person at one node; every step is an act at the moment that the clock shows."""
+
+    def __init__(self, node: Node, time: Clock, number: str) -> None:
+        self.node, self.time, self.number = node, time, number
+        self.desk = Actor(node.member_state, "Unit 1", "anna", Role.ASYLUM_DESK)
+        self.expert = replace(self.desk, user="carl", role=Role.FINGERPRINT_EXPERT)
+        self.steps = 0
+
+    def next_id(self) -> str:
+        self.steps += 1
+        return f"{self.number}-{self.steps}"
+
+    def at(self, day: str) -> Case:
+        self.time.time = noon(day)
+        return self
+
+    def tell(self, name: str, day: str = "", state: str = "", *, security: bool = False) -> str:
+        if day:
+            self.at(day)
+        happening = Happening[name]
+        asked = state or ("GR" if happening in (*ASKS, Happening.ACCEPTED) else "")
+        told = Told(happening, self.time(), asked, security)
+        return case_clock.record_event(
+            self.node, self.desk, NewEvent(self.next_id(), self.number, told)
+        )
+
+    def hit(self, data_set: DataSet, day: str = "") -> CaseHit:
+        """A hit arrives and an expert confirms it."""
+        if day:
+            self.at(day)
+        before = {hit.hit_id for hit in self.read_case().hits}
+        hit = central_pb2.Hit(data_set=wire.dataset_to(data_set), score=93.5)
+        result = central_pb2.ComparisonResult(
+            outcome=central_pb2.ComparisonResult.OUTCOME_HIT, hits=[hit]
+        )
+        self.steps += 1
+        notice = central_pb2.Notice(
+            cursor=self.steps, reference_number=self.number, comparison_result=result
+        )
+        receive(self.node, notice)
+        (new,) = [one for one in self.read_case().hits if one.hit_id not in before]
+        decision = Decision(self.next_id(), new.hit_id, HitState.CONFIRMED)
+        return casework.decide_hit(self.node, self.expert, decision)
+
+    def read_case(self) -> Any:
+        return casework.get_case(self.node, self.desk, self.number)
+
+    def read(self) -> Reading:
+        return case_clock.get_clock(self.node, self.desk, self.number)
+
+    def tasks(self) -> list[Task]:
+        """The open tasks that the clock or a hit opened, as the due list shows them."""
+        listed = casework.list_due(self.node, self.desk).tasks
+        of_clock = {TaskKind(kind) for kind in DutyKind} | set(casework.NEXT_STEPS.values())
+        return [task for task in listed if task.kind in of_clock]
+
+    def kinds(self) -> set[str]:
+        return {str(task.kind) for task in self.tasks()}
+
+    def running(self) -> str:
+        state = self.node.member_state
+        return " ".join(
+            f"{limit.rule}@{local_day(limit.due_at, state)}"
+            for limit in self.read().clock.running
+            if limit.due_at
+        )
+
+
+@pytest.fixture
+def case_of(
+    open_at: Callable[..., Node],
+    tmp_path: Path,
+    clock: Clock,
+    enrolment_of: Callable[..., Enrolment],
+    applicant: DataSet,
+) -> Callable[..., Case]:
+    """case_of(registered, category, state): a person recorded that day at a node of that State."""
+    opened: dict[str, Node] = {}
+
+    def make(
+        day: str,
+        category: str = "APPLICANT_REG",
+        state: str = "DK",
+        event: str = "",
+        person: int = 1,
+    ) -> Case:
+        clock.time = noon(day)
+        if state not in opened:
+            opened[state] = open_at(tmp_path / state, state=state)
+        node = opened[state]
+        data_set = replace(
+            applicant,
+            category=Category(category),
+            event=Event("Sandholm", noon(event or day)),
+            biometrics_taken_at=noon(day),
+        )
+        station = Actor(state, "Unit 1", "station-7", Role.CAPTURE_STATION)
+        receipt = enrolment.enrol(node, station, enrolment_of(person, data_set=data_set))
+        return Case(node, clock, receipt.reference_number)
 
     return make

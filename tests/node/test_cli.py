@@ -88,6 +88,40 @@ def test_a_person_is_enrolled_found_compared_and_followed(
     assert [task["kind"] for task in due["tasks"]] == ["TRANSMIT"]
 
 
+def test_a_desk_works_with_the_clock_of_a_case(
+    run: Run, files: list[str], person: str, tmp_path: Path
+) -> None:
+    enrolled = run("enrol", "--data-set", person, *files, "--json")
+    number = json.loads(enrolled.stdout)["referenceNumber"]
+    asked = run("event", number, "TAKE_CHARGE_ASKED", "--at", "2026-09-01T12:00+00:00")
+    assert asked.exit_code == 1
+    assert "V04" in asked.output
+    asked = run(
+        *("event", number, "TAKE_CHARGE_ASKED", "--state", "IT"),
+        *("--at", "2026-09-01T12:00+00:00", "--json"),
+    )
+    event_id = json.loads(asked.stdout)["recorded"][0]["eventId"]
+    shown = run("clock", number).stdout
+    assert "take charge asked" in shown
+    assert "the request counts as accepted" in shown
+    assert "AWAIT_REPLY" in run("due").stdout
+    assert "AWAIT_REPLY" in run("due", "--format", "csv").stdout
+    assert run("due", "--format", "ics", "--out", str(tmp_path / "due.ics")).exit_code == 0
+    assert (tmp_path / "due.ics").read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
+    assert run("withdraw-event", event_id).exit_code == 0
+    assert "take charge asked" not in run("clock", number).stdout
+
+
+def test_a_supervisor_reads_the_return_indicators(run: Run, files: list[str], person: str) -> None:
+    enrolled = run("enrol", "--data-set", person, *files, "--json")
+    number = json.loads(enrolled.stdout)["referenceNumber"]
+    months = ("2026-08-01", "2026-10-01")
+    assert "nothing was recorded" in run("indicators", *months, role=Role.SUPERVISOR).stdout
+    told = run("return-event", number, "RETURNED_VOLUNTARILY", "--at", "2026-08-31")
+    assert told.exit_code == 0, told.output
+    assert "100.0%" in run("indicators", *months, role=Role.SUPERVISOR).stdout
+
+
 def test_answers_are_tables_for_people(run: Run, files: list[str], person: str) -> None:
     enrolled = run("enrol", "--data-set", person, *files)
     assert "accepted" in enrolled.stdout
