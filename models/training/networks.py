@@ -1,10 +1,14 @@
 """The networks as PyTorch modules, and how they become ONNX files."""
 
+# mypy: disable-error-code="import-not-found,misc"
+# PyTorch is an extra that the check does without: its classes are unknown there.
+
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
 
+import cv2
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +16,17 @@ from matcher.embedding import DIMENSIONS, PATCH_PX
 
 OPSET = 17
 """Operator set that every onnxruntime of the last years reads."""
+
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where training runs."""
+
+
+def prepare(threads: int) -> None:
+    """Set the threads and the seed of a run, before its network is made."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
 
 
 def convolve(source: int, target: int, *, side: int = 3, stride: int = 1) -> nn.Sequential:

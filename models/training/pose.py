@@ -3,6 +3,9 @@
 python -m models.training.pose --steps 1200
 """
 
+# mypy: disable-error-code="import-not-found,misc"
+# PyTorch is an extra that the check does without: its classes are unknown there.
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,7 +20,7 @@ from torch.nn import functional
 
 from matcher.pose import NEIGHBOURS, decode, pad, to_votes
 from matcher.spectrum import STEP_PX, Floats
-from models.training.networks import PoseNet, write_onnx
+from models.training.networks import DEVICE, PoseNet, prepare, write_onnx
 from models.training.prints import FLOW_LEVELS, WORKPLACE
 from models.training.schedule import Plan, Training
 from models.training.stock import Stock, open_stock
@@ -108,7 +111,8 @@ def judge(network: torch.nn.Module, stock: Stock) -> tuple[NDArray[np.float64], 
     network.eval()
     flows = stock.prints.flow.astype(np.float32) / np.float32(FLOW_LEVELS)
     with torch.no_grad():
-        votes = network(torch.from_numpy(np.stack([pad(flow) for flow in flows]))).numpy()
+        padded = torch.from_numpy(np.stack([pad(flow) for flow in flows])).to(DEVICE)
+        votes = network(padded).cpu().numpy()
     poses = [decode(one) for one in votes]
     true_x, true_y, true_angle = stock.prints.pose.T
     far = [np.hypot(p.x - x, p.y - y) for p, x, y in zip(poses, true_x, true_y, strict=True)]
@@ -135,26 +139,24 @@ def describe(errors: NDArray[np.float64]) -> str:
 @click.option("--workplace", type=click.Path(path_type=Path), default=WORKPLACE)
 def main(*, steps: int, batch: int, shards: int, threads: int, workplace: Path) -> None:
     """Train, or go on training, and write pose.onnx beside the checkpoint."""
-    cv2.setNumThreads(1)
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
+    prepare(threads)
     stock = open_stock(workplace, shards=shards)
     held_out = open_stock(workplace, held_out=True)
     plan = Plan(steps=steps, batch=batch, rate=4e-3, save_every=150)
-    network = PoseNet().to(memory_format=torch.channels_last)
+    network = PoseNet().to(DEVICE, memory_format=torch.channels_last)
     training = Training(network, plan, workplace / "pose" / "checkpoint.pt")
 
     def lose_at(step: int) -> Tensor:
         flows, targets = draw_batch(stock, step, plan)
-        with torch.autocast("cpu", torch.bfloat16):
-            votes = training.network(flows.contiguous(memory_format=torch.channels_last))
-        return lose(votes.float(), targets)
+        with torch.autocast(DEVICE.type, torch.bfloat16):
+            votes = network(flows.to(DEVICE, memory_format=torch.channels_last))
+        return lose(votes.float().cpu(), targets)
 
     def watch(step: int, loss: float) -> None:
         click.echo(f"{step}: {loss:.3f}; {describe(judge(training.mean.module, held_out)[0])}")
 
     training.run(lose_at, watch)
-    example = torch.zeros(1, 3, 64, 64)
+    example = torch.zeros(1, 3, 64, 64, device=DEVICE)
     content = write_onnx(training.mean.module, example, ("flow", "votes"))
     (workplace / "pose" / "pose.onnx").write_bytes(content)
 

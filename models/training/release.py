@@ -34,7 +34,7 @@ CALIBRATION_PRINTS = 192
 """Held-out prints from which the ranges of activations are taken."""
 
 
-class Patches(CalibrationDataReader):  # type: ignore[misc]
+class Patches(CalibrationDataReader):
     """Hands the patches of held-out prints to the quantiser, one after another."""
 
     def __init__(self, stock: Stock) -> None:

@@ -5,6 +5,9 @@ depend on the number of the step alone, never on the clock, so that a busy machi
 same network as an idle one, only later.
 """
 
+# mypy: disable-error-code="import-not-found,misc"
+# PyTorch is an extra that the check does without: its classes are unknown there.
+
 from __future__ import annotations
 
 import math
@@ -16,6 +19,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from models.training.networks import DEVICE
 
 WARM_SHARE = 0.04
 """Share of all steps over which the learning rate rises from nothing."""
@@ -108,7 +113,7 @@ class Training:
         unfinished.replace(self.path)
 
     def _resume(self) -> None:
-        state = torch.load(self.path, weights_only=True)
+        state = torch.load(self.path, map_location=DEVICE, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -7,14 +7,16 @@ fingers, twice: a finger seen in a mirror is another finger. The margin grows fr
 is smaller for prints that show little, since a print of a corner cannot be told from all others.
 """
 
+# mypy: disable-error-code="import-not-found,misc"
+# PyTorch is an extra that the check does without: its classes are unknown there.
+
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ from torch.nn import functional
 
 from matcher.embedding import DIMENSIONS, PATCH_PX
 from matcher.spectrum import Floats
-from models.training.networks import VectorNet, write_onnx
+from models.training.networks import DEVICE, VectorNet, prepare, write_onnx
 from models.training.prints import WORKPLACE
 from models.training.schedule import Plan, Training
 from models.training.stock import Stock, open_stock
@@ -64,7 +66,7 @@ class Classifier(nn.Module):
 
     def forward(self, views: Tensor) -> Tensor:
         """Cosines of views with every finger, shape (n, classes)."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(DEVICE.type, torch.bfloat16):
             vectors = self.network(views)
         unit = functional.normalize(vectors.float())
         return unit @ functional.normalize(self.directions).T
@@ -89,18 +91,18 @@ def draw_batch(stock: Stock, classes: NDArray[np.int64], step: int, plan: Plan) 
     views[mirrored] = views[mirrored][..., ::-1]
     label = 2 * classes[chosen] + mirrored
     return Batch(
-        torch.from_numpy(views).to(memory_format=torch.channels_last),
-        torch.from_numpy(label),
-        torch.from_numpy(views[:, 1].mean(axis=(1, 2))),
+        torch.from_numpy(views).to(DEVICE, memory_format=torch.channels_last),
+        torch.from_numpy(label).to(DEVICE),
+        torch.from_numpy(views[:, 1].mean(axis=(1, 2))).to(DEVICE),
     )
 
 
 def judge(network: nn.Module, views: Floats, finger: NDArray[np.int32]) -> float:
     """Equal error rate of held-out fingers, per cent."""
     network.eval()
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        parts = [network(part) for part in torch.from_numpy(views).split(128)]
-    unit = functional.normalize(torch.cat(parts).float()).numpy()
+    with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16):
+        parts = [network(part.to(DEVICE)) for part in torch.from_numpy(views).split(128)]
+    unit = functional.normalize(torch.cat(parts).float()).cpu().numpy()
     first, second = np.triu_indices(len(unit), 1)
     score = np.einsum("nd,nd->n", unit[first], unit[second])
     mated = finger[first] == finger[second]
@@ -112,14 +114,55 @@ def judge(network: nn.Module, views: Floats, finger: NDArray[np.int32]) -> float
 
 def read_network(checkpoint: Path) -> dict[str, Tensor]:
     """The weights of the running mean of an earlier run, whose fingers may have been others."""
-    state = torch.load(checkpoint, weights_only=True)["mean"]
+    state = torch.load(checkpoint, map_location=DEVICE, weights_only=True)["mean"]
     prefix = "module.network."
     return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
 
 
 def export(network: nn.Module) -> bytes:
     """The ONNX file of a vector network."""
-    return write_onnx(network, torch.zeros(1, 2, PATCH_PX, PATCH_PX), ("patch", "vector"))
+    example = torch.zeros(1, 2, PATCH_PX, PATCH_PX, device=DEVICE)
+    return write_onnx(network, example, ("patch", "vector"))
+
+
+class Feed:
+    """Draws the batch of the next step while the network learns from this one's."""
+
+    def __init__(self, stock: Stock, plan: Plan) -> None:
+        self._stock, self._plan = stock, plan
+        names, self._classes = np.unique(stock.prints.finger, return_inverse=True)
+        self.classes = 2 * len(names)
+        self._ahead = ThreadPoolExecutor(1)
+        self._drawn: dict[int, Future[Batch]] = {}
+
+    def take(self, step: int) -> Batch:
+        """The batch of a step; begins to draw the one after it."""
+        batch = self._drawn.pop(step, None) or self._draw(step)
+        self._drawn = {step + 1: self._draw(step + 1)}
+        return batch.result()
+
+    def close(self) -> None:
+        """Draw no more."""
+        self._ahead.shutdown(cancel_futures=True)
+
+    def _draw(self, step: int) -> Future[Batch]:
+        return self._ahead.submit(draw_batch, self._stock, self._classes, step, self._plan)
+
+
+class Watch:
+    """Tells how good the network is on held-out prints, and keeps each state as an ONNX file."""
+
+    def __init__(self, held_out: Stock, folder: Path) -> None:
+        rng = np.random.default_rng(0)
+        drawn = [draw_view(held_out, k, rng, NO_SPOILING) for k in range(len(held_out))]
+        self._views, self._finger = np.stack(drawn), held_out.prints.finger
+        self._folder = folder
+
+    def look(self, network: nn.Module, step: int, loss: float) -> None:
+        """Judge and keep the network of a step."""
+        eer = judge(network, self._views, self._finger)
+        click.echo(f"{step}: {loss:.3f}; EER on held-out synthetic fingers {eer:.2f} %")
+        (self._folder / f"step-{step:06d}.onnx").write_bytes(export(network))
 
 
 @click.command()
@@ -141,38 +184,22 @@ def main(
     workplace: Path,
 ) -> None:
     """Train, or go on training; write step-NNNNNN.onnx beside every checkpoint."""
-    cv2.setNumThreads(1)
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    folder = workplace / name
-    stock = open_stock(workplace, shards=shards)
-    held_out = open_stock(workplace, held_out=True)
-    names, classes = np.unique(stock.prints.finger, return_inverse=True)
-    click.echo(f"{len(names)} fingers, {len(stock)} prints")
+    prepare(threads)
     plan = Plan(steps=steps, batch=batch, rate=2e-3)
-    classifier = Classifier(2 * len(names)).to(memory_format=torch.channels_last)
+    feed = Feed(open_stock(workplace, shards=shards), plan)
+    watch = Watch(open_stock(workplace, held_out=True), workplace / name)
+    classifier = Classifier(feed.classes).to(DEVICE, memory_format=torch.channels_last)
     if start:
         classifier.network.load_state_dict(read_network(start))
-    training = Training(classifier, plan, folder / "checkpoint.pt")
-    rng = np.random.default_rng(0)
-    watched = np.stack([draw_view(held_out, k, rng, NO_SPOILING) for k in range(len(held_out))])
-    with ThreadPoolExecutor(1) as ahead:
-        following = ahead.submit(draw_batch, stock, classes, training.step, plan)
+    training = Training(classifier, plan, workplace / name / "checkpoint.pt")
 
-        def lose_at(step: int) -> Tensor:
-            nonlocal following
-            batch_now = following.result()
-            following = ahead.submit(draw_batch, stock, classes, step + 1, plan)
-            margin = MARGIN_MOST * min(1.0, step / (MARGIN_SHARE * plan.steps))
-            return lose(classifier(batch_now.views), batch_now, margin)
+    def lose_at(step: int) -> Tensor:
+        batch_now = feed.take(step)
+        margin = MARGIN_MOST * min(1.0, step / (MARGIN_SHARE * plan.steps))
+        return lose(classifier(batch_now.views), batch_now, margin)
 
-        def watch(step: int, loss: float) -> None:
-            network = training.mean.module.network
-            eer = judge(network, watched, held_out.prints.finger)
-            click.echo(f"{step}: {loss:.3f}; EER on held-out synthetic fingers {eer:.2f} %")
-            (folder / f"step-{step:06d}.onnx").write_bytes(export(network))
-
-        training.run(lose_at, watch)
+    training.run(lose_at, lambda *at: watch.look(training.mean.module.network, *at))
+    feed.close()
 
 
 if __name__ == "__main__":
