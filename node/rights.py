@@ -8,7 +8,7 @@ erased when the person is answered; the written record of the request stays (Art
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -194,10 +194,11 @@ def transfer_for_return(
     node: Node, actor: Actor, hit_id: str, transfer: ReturnTransfer
 ) -> Mapping[str, object]:
     """Identity data of a confirmed hit for a third country (Art. 50): field name -> term."""
-    with node.store.read() as transaction:
+    deed = Deed(actor, Act.TRANSFER_FOR_RETURN, Purpose.IRREGULAR_MIGRATION)
+    with acts.conduct(node, deed), node.store.read() as transaction:
         stored = hits.find(transaction, hit_id)
     number, hit = stored.reference_number, stored.hit
-    deed = Deed(actor, Act.TRANSFER_FOR_RETURN, purpose_of_number(number), number)
+    deed = replace(deed, purpose=purpose_of_number(number), reference_number=number)
     with acts.conduct(node, deed):
         if hit.data_set is None or hit.state is not HitState.CONFIRMED:
             raise OutOfTurn(f"a hit of {number} is not confirmed")
