@@ -1,8 +1,5 @@
 """The networks as PyTorch modules, and how they become ONNX files."""
 
-# mypy: disable-error-code="import-not-found,misc"
-# PyTorch is an extra that the check does without: its classes are unknown there.
-
 from __future__ import annotations
 
 import io

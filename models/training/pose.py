@@ -3,9 +3,6 @@
 python -m models.training.pose --steps 1200
 """
 
-# mypy: disable-error-code="import-not-found,misc"
-# PyTorch is an extra that the check does without: its classes are unknown there.
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -5,9 +5,6 @@ depend on the number of the step alone, never on the clock, so that a busy machi
 same network as an idle one, only later.
 """
 
-# mypy: disable-error-code="import-not-found,misc"
-# PyTorch is an extra that the check does without: its classes are unknown there.
-
 from __future__ import annotations
 
 import math

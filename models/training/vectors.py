@@ -7,9 +7,6 @@ fingers, twice: a finger seen in a mirror is another finger. The margin grows fr
 is smaller for prints that show little, since a print of a corner cannot be told from all others.
 """
 
-# mypy: disable-error-code="import-not-found,misc"
-# PyTorch is an extra that the check does without: its classes are unknown there.
-
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
