@@ -35,6 +35,7 @@ PLACES = {
     "ground": r"(of citizenship|the data were unlawful|the person asked)",
     "consulted": r"((?: after consulting .+)?)",
     "verdict": r"(true|false)",
+    "conditions": r"(met|not met)",
     "outcome": r"(hits nobody|is not comparable|is stored without comparison)",
     "count": r"(never|once|twice)",
     "month": r"(\d{4}-\d\d)",
