@@ -11,7 +11,7 @@ from datetime import datetime
 from interfaces.eurodac import casework as law
 from interfaces.eurodac import deadlines, outcome
 from interfaces.eurodac.casework import Step, StepName
-from interfaces.eurodac.categories import is_applicant
+from interfaces.eurodac.categories import RULES, is_applicant
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.outcome import HitState
@@ -208,7 +208,9 @@ def _confirm(node: Node, transaction: Transaction, actor: Actor, stored: StoredH
     request = central_pb2.ConfirmLinkRequest(
         reference_number=number, hit_reference_number=hit.hit_reference_number
     )
-    dispatch.post(node, transaction, request)
+    # A search is recorded nowhere: there is nothing to link (Art. 29(2)).
+    if RULES[dossiers.find(transaction, number).category].stored:
+        dispatch.post(node, transaction, request)
 
 
 def _find_step(node: Node, transaction: Transaction, stored: StoredHit) -> Step:
