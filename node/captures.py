@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from interfaces import wire
 from interfaces.eurodac import capture as law
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.comparison import face_compared
+from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import Violation
 from interfaces.formats import Capture
 from interfaces.pb.eurodac.central.v1 import terms_pb2
@@ -28,6 +30,9 @@ from node.assembly import Node
 from node.audit import Outcome
 from node.settings import QualityGate
 from node.vocabulary import SampleQuality
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far a station's clock may be ahead of ours before a taking counts as in the future."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +110,18 @@ def check_positions(capture: Capture) -> tuple[Violation, ...]:
         return ()
     rule = "Every finger of a person names its position."
     return (broken("V05", "capture.fingers", "38(1)", rule=rule),)
+
+
+def check_past(node: Node, data_set: DataSet) -> Iterator[Violation]:
+    """What forbids these instants: limits would count from a day that is still to come."""
+    latest = node.now() + CLOCK_SKEW
+    taken_at, event = data_set.biometrics_taken_at, data_set.event
+    if taken_at is not None and taken_at > latest:
+        rule = "Biometrics are taken before they are sent."
+        yield broken("V05", "biometrics_taken_at", "17(1)(l)", rule=rule)
+    if event is not None and event.occurred_at > latest:
+        rule = "What is recorded has happened."
+        yield broken("V05", "event", "17(1)(h)", rule=rule)
 
 
 def missing_codes(capture: Capture) -> Mapping[FingerPosition, str]:

@@ -18,7 +18,7 @@ from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import Violation
 from interfaces.eurodac.retention import ErasureGround
 from interfaces.pb.eurodac.central.v1 import terms_pb2
-from node import acts, changes, circumstances, dispatch, searches
+from node import acts, captures, changes, circumstances, dispatch, searches
 from node.access import Act, Actor, Purpose, node_itself, purpose_of_number
 from node.acts import Deed, Written
 from node.assembly import Node, publish
@@ -160,6 +160,9 @@ def _check_content(node: Node, dossier: Dossier, change: Change) -> Iterator[Vio
     for violation in dataset_law.check_transmission(
         changed, fingerprints=True, face=True, policy=node.settings.policy
     ):
+        if violation.field in change.changes:
+            yield violation
+    for violation in captures.check_past(node, changed):
         if violation.field in change.changes:
             yield violation
     if "date_of_birth" in change.changes and changed.biometrics_taken_at is not None:

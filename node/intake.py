@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from interfaces.eurodac import ages, deadlines
 from interfaces.eurodac import capture as capture_law
@@ -23,9 +22,6 @@ from node.captures import Examined
 from node.circumstances import Kept
 from node.store import Transaction, biometrics
 from node.vocabulary import EnrolmentOutcome, Receipt, Task, TaskKind
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far a station's clock may be ahead of ours before a taking counts as in the future."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +58,7 @@ def check_person(
     if taken_at is None:
         yield broken("V04", "biometrics_taken_at", "17(1)(l)")
         return
-    if taken_at > node.now() + CLOCK_SKEW:
-        rule = "Biometrics are taken before they are sent."
-        yield broken("V05", "biometrics_taken_at", "17(1)(l)", rule=rule)
+    yield from captures.check_past(node, data_set)
     proof = AgeProof.NONE if safeguards is None else safeguards.age_proof
     born, state = data_set.date_of_birth, data_set.origin
     yield from capture_law.check_age(born, taken_at, proof, state=state)
