@@ -84,18 +84,20 @@ def open_doorway(
     tls: TlsFiles | None,
     workers: int,
     most_calls: int | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
 ) -> Doorway:
     """Listen at host:port (port 0: any free one) for the calls of some services.
 
     tls None is plaintext, for trials only. workers: threads; a stream holds one. most_calls:
-    calls taken at once, more are refused with RESOURCE_EXHAUSTED. Raises OSError when the
+    calls taken at once, more are refused with RESOURCE_EXHAUSTED. max_message_bytes: of one
+    message that comes in. Raises OSError when the
     address cannot be had.
     """
     server = grpc.server(
         ThreadPoolExecutor(workers, thread_name_prefix="call"),
         maximum_concurrent_rpcs=most_calls,
         options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.keepalive_time_ms", KEEPALIVE_MS),
             ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_MS),

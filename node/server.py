@@ -18,7 +18,7 @@ from node.assembly import Node, close
 from node.errors import NodeError, SettingsWrong
 from node.inbox import Follower
 from node.outbox import Courier
-from node.servicers import MAX_WATCHERS, Door
+from node.servicers import MAX_STREAMS, MAX_WATCHERS, Door
 
 DRAIN_SECONDS = 20.0
 """Grace for calls under way when the node stops: the longest capture takes a few seconds."""
@@ -84,7 +84,11 @@ def serve(node: Node) -> Serving:
         for service in profile.services(profile.NAP_FILES)
     }
     doorway = open_doorway(
-        services, settings.listen, tls=tls, workers=settings.limits.threads + MAX_WATCHERS
+        services,
+        settings.listen,
+        tls=tls,
+        workers=settings.limits.threads + MAX_WATCHERS + MAX_STREAMS,
+        max_message_bytes=settings.limits.message_mib * 2**20,
     )
     stopping = threading.Event()
     courier, follower = Courier(node), Follower(node)
@@ -108,6 +112,8 @@ def _keep(
     """Sweep what has reached its end, and say NOT_SERVING when a thread of ours has died."""
     rounds_between_sweeps = round(SWEEP_SECONDS / WATCH_SECONDS)
     rounds = 0
+    # Retention may have ended while nothing ran.
+    _sweep(node)
     while not stopping.wait(WATCH_SECONDS):
         if not all(thread.alive for thread in threads):
             log.error("a thread to the centre has died; the node says that it is not healthy")

@@ -30,6 +30,7 @@ from node.errors import (
     NotReady,
     OutOfTurn,
     RequestReused,
+    StoreUnusable,
 )
 
 PLAINTEXT_ACTOR = "x-eurodac-actor"
@@ -37,6 +38,13 @@ PLAINTEXT_ACTOR = "x-eurodac-actor"
 
 MAX_WATCHERS = 16
 """Streams of cases at once; each holds a thread, and a desk can also ask again and again."""
+
+MAX_STREAMS = 8
+"""Enrolments at once that come in pieces; each holds a thread from its first piece to its last."""
+
+STREAM_SECONDS = 120.0
+"""Longest time that the pieces of one enrolment may take: 32 MiB over a line of 3 Mbit/s. After it
+the call is cancelled, so that a line that has fallen silent holds no thread."""
 
 MAX_PIECE_BYTES = 1024 * 1024
 """Largest piece of a streamed transaction."""
@@ -57,6 +65,7 @@ _CODES: Mapping[type[Exception], grpc.StatusCode] = {
     RequestReused: grpc.StatusCode.ALREADY_EXISTS,
     OutOfTurn: grpc.StatusCode.FAILED_PRECONDITION,
     NotReady: grpc.StatusCode.UNAVAILABLE,
+    StoreUnusable: grpc.StatusCode.UNAVAILABLE,
 }
 """What each error is called on the wire; any other is an internal error with a number."""
 
@@ -67,6 +76,7 @@ class Door:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._watchers = threading.Semaphore(MAX_WATCHERS)
+        self._streams = threading.Semaphore(MAX_STREAMS)
         self._closing = threading.Event()
 
     def calls(self, names: list[str]) -> Mapping[str, Call]:
@@ -90,7 +100,14 @@ class Door:
     ) -> Message:
         with _refusing(context):
             actor = self._actor(context)
-            return CALLS["EnrolStream"](self._node, actor, gather(parts))
+            if not self._streams.acquire(blocking=False):
+                message = f"{MAX_STREAMS} enrolments come in pieces already"
+                refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message, wait=COME_BACK)
+            try:
+                request = _gather_in_time(parts, context)
+            finally:
+                self._streams.release()
+            return CALLS["EnrolStream"](self._node, actor, request)
 
     def _watch_case(
         self, request: nap_pb2.WatchCaseRequest, context: grpc.ServicerContext
@@ -134,6 +151,18 @@ class Door:
             raise AccessDenied(f"{PLAINTEXT_ACTOR} names no actor") from error
 
 
+def _gather_in_time(
+    parts: Iterator[nap_pb2.EnrolStreamRequest], context: grpc.ServicerContext
+) -> nap_pb2.EnrolRequest:
+    watch = threading.Timer(STREAM_SECONDS, context.cancel)
+    watch.daemon = True
+    watch.start()
+    try:
+        return gather(parts)
+    finally:
+        watch.cancel()
+
+
 def gather(parts: Iterator[nap_pb2.EnrolStreamRequest]) -> nap_pb2.EnrolRequest:
     """The request that a stream carries: one header, then pieces of the transaction."""
     header: nap_pb2.EnrolRequest | None = None
@@ -169,6 +198,8 @@ def _refusing(context: grpc.ServicerContext) -> Iterator[None]:
         code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
         wait = COME_BACK if code is grpc.StatusCode.UNAVAILABLE else None
         refuse(context, code, _describe(error), _violations(error), wait=wait)
+    except grpc.RpcError:
+        raise  # the caller has gone, or was too slow; nobody hears an answer
     except Exception as error:
         if context.code() is not None:  # type: ignore[attr-defined]
             raise  # a refusal of the door itself on its way out

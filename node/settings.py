@@ -90,12 +90,12 @@ class QualityGate:
 class Limits:
     """What one caller may ask of the node at once.
 
-    message_mib: one message; a capture of ten rolled prints at 1000 dpi, four slaps and a
-    photograph has about 20 MiB. candidates: of one search. page: of one list of tasks.
-    threads: acts at one time.
+    message_mib: one message that comes in; a capture of ten rolled prints at 1000 dpi, four slaps
+    and a photograph has about 20 MiB, uncompressed 40, and the centre takes no more than 64.
+    candidates: of one search. page: of one list of tasks. threads: acts at one time.
     """
 
-    message_mib: int = _bounded(32, 1, 256)
+    message_mib: int = _bounded(64, 1, 64)
     candidates: int = _bounded(100, 1, 1000)
     page: int = _bounded(1000, 1, 10_000)
     threads: int = _bounded(8, 1, 64)
