@@ -225,9 +225,10 @@ class _Case:
             self.running.pop(key, None)
         self._note(event)
         besides = WHILE_DETAINED.get(event.happening, ()) if self.detained else ()
-        since = event.at
-        if effect.from_acceptance and self.accepted_at is not None:
-            since = self.accepted_at
+        since = self.accepted_at if effect.from_acceptance else event.at
+        # Without an acceptance, or once responsibility is here, there is no transfer to delay.
+        if since is None:
+            return
         for key in (*effect.starts, *besides):
             self._start(key, since)
 
@@ -238,6 +239,8 @@ class _Case:
             self.detained = False
         elif event.happening is Happening.ACCEPTED:
             self.accepted_at = event.at
+        if event.happening in (Happening.RESPONSIBLE_HERE, Happening.TRANSFERRED):
+            self.accepted_at = None
 
     def _start(self, key: str, since: datetime) -> None:
         limit = due(key, since, self.state, crisis=self.crisis)
