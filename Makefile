@@ -6,7 +6,7 @@ MODELS := models/prepared
 # Library threads would fight with the test workers and with the matcher's own threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test campaign check format proto docs bench pictures lock clean
+.PHONY: setup demo test campaign train check format proto docs bench pictures lock clean
 
 setup: $(MODELS)/.ready
 
@@ -36,6 +36,13 @@ test: setup check
 # Long checks: power cuts at many moments.
 campaign: setup
 	$(BIN)/pytest -m campaign
+
+# The nets of our own, from synthetic fingers alone; cut off and called again it goes on.
+train: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch>=2.8"
+	$(BIN)/python -m models.training.prints
+	$(BIN)/python -m models.training.pose
+	$(BIN)/python -m models.training.vectors
 
 check: .venv/.ready
 	$(BIN)/ruff check
