@@ -17,9 +17,11 @@ from sqlalchemy import text
 
 from benchmarks.galleries import draw_reference
 from interfaces import wire
+from interfaces.eurodac.caseclock import Happening
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.outcome import HitState
+from interfaces.eurodac.progress import Told
 from interfaces.eurodac.terms import Event
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
@@ -30,6 +32,7 @@ from node.store import (
     counters,
     dossiers,
     erasure,
+    events,
     extensions,
     hits,
     open_store,
@@ -40,6 +43,7 @@ from node.store import (
     unread,
 )
 from node.store.dossiers import Dossier
+from node.store.events import CaseEvent
 from node.store.extensions import Extension, ExtensionKind
 from node.store.hits import StoredHit
 from node.store.parcels import Parcel
@@ -114,6 +118,9 @@ def fill(store: Store, number: str = NUMBER) -> None:
         parcels.add(transaction, parcel)
         task = Task(f"t{number}", number, TaskKind.TRANSMIT, "Transmit.", "15(1)", NOW)
         tasks.add(transaction, task)
+        told = Told(Happening.ABSCONDED, NOW)
+        events.add(transaction, CaseEvent(f"e{number}", number, told, "anna", NOW))
+        events.start_clock(transaction, number)
 
 
 def raw_bytes(folder: Path) -> bytes:
@@ -192,7 +199,7 @@ def test_nothing_sealed_can_be_read_from_the_files(store: Store, tmp_path: Path)
     finger = draw_reference(1).fingers[0].minutiae.tobytes()
     stored = raw_bytes(tmp_path)
     assert NUMBER.encode() in stored
-    for secret in (NAME.encode(), IMAGE[:40], finger[:40], b"Sandholm", b"a doubt"):
+    for secret in (NAME.encode(), IMAGE[:40], finger[:40], b"Sandholm", b"a doubt", b"ABSCONDED"):
         assert secret not in stored
 
 
@@ -207,6 +214,7 @@ SEALED = [
     ("unread_notices", "content", "cursor"),
     ("requests", "answer", "request_id"),
     ("outbox", "content", "parcel_id"),
+    ("case_events", "content", "event_id"),
 ]
 
 
@@ -221,6 +229,7 @@ def open_everything(store: Store, number: str) -> None:
         parcels.find_waiting(transaction, number)
         request = Request("Unit 1", f"r{number}", "ENROL", b"content")
         requests.find_answer(transaction, request)
+        events.find_all(transaction, number)
 
 
 @pytest.mark.parametrize(("table", "column", "key"), SEALED)
