@@ -93,6 +93,8 @@ class Door:
 
     def _answer(self, call: str, request: Message, context: grpc.ServicerContext) -> Message:
         with _refusing(context):
+            if not context.is_active():
+                refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the caller has gone")
             return CALLS[call](self._node, self._actor(context), request)
 
     def _enrol_stream(

@@ -273,3 +273,36 @@ def test_a_confirmed_hit_of_a_search_links_nothing_at_the_centre(
     with node.store.read() as transaction:
         methods = {parcel.method for parcel in parcels.find_waiting(transaction, number)}
     assert methods == {"SearchOnly"}
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(
+    serve_at: Callable[..., tuple[Serving, Station]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving, station = serve_at()
+    begun: list[object] = []
+    monkeypatch.setitem(CALLS, "GetStatus", lambda *asked: begun.append(asked))
+    door = servicers.Door(serving.node)
+
+    class Gone:
+        """The context of a call whose caller has left."""
+
+        def is_active(self) -> bool:
+            return False
+
+        def code(self) -> object:
+            return grpc.StatusCode.DEADLINE_EXCEEDED
+
+        def abort_with_status(self, status: object) -> None:
+            raise RuntimeError(status)
+
+        def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+            return ((servicers.PLAINTEXT_ACTOR, DESK),)
+
+        def auth_context(self) -> dict[str, object]:
+            return {}
+
+    call = door.calls(["GetStatus"])["GetStatus"]
+    with pytest.raises(RuntimeError):
+        call(nap_pb2.GetStatusRequest(), Gone())  # type: ignore[arg-type]
+    assert begun == []
+    del station
