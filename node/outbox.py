@@ -26,6 +26,7 @@ from google.protobuf.message_factory import GetMessageClass
 from interfaces import wire
 from interfaces.central.client import CentralBusy, CentralFaulty
 from interfaces.central.errors import CentralRefused, CentralUnavailable
+from interfaces.formats import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.profile import CENTRAL_FILES, calls
 from node import acts, changes, dispatch, searches
@@ -53,6 +54,10 @@ DAMAGED_WAIT = timedelta(hours=1)
 LONGEST_PUT_OFF = timedelta(hours=1)
 """No request waits longer for its next attempt: whoever asks for more is asked again, and a next
 attempt that is further away was written before the clock was set back."""
+
+MOST_AHEAD = timedelta(days=30)
+"""How far our clock may have been ahead of the centre's before its receipt is no date: a retention
+counted from 1970 would have ended, and the data set be erased at once."""
 
 MAX_REFUSAL_CHARACTERS = 2_000
 """Kept of the centre's reasons: some ten violations with their remedies."""
@@ -93,6 +98,7 @@ def deliver(node: Node) -> Progress:
         # 4. Send.
         request = METHODS[parcel.method].FromString(parcel.content)
         response = node.client.send(parcel.method, request)
+        _check_receipt(parcel, response)
     # 5. Write down.
     except CentralUnavailable as silence:
         node.line.note_silence()
@@ -150,6 +156,19 @@ def _settle(node: Node, parcel: Parcel, response: Message) -> Progress:
                 _take_receipt(node, transaction, parcel, response)
         _record(node, transaction, parcel, Outcome.DONE)
     return Progress(Step.DELIVERED, node.now())
+
+
+def _check_receipt(parcel: Parcel, response: Any) -> None:
+    """A receipt has dates from which limits and retention can be counted; else it is none."""
+    if parcel.method not in dispatch.WITH_BIOMETRICS:
+        return
+    try:
+        received_at = wire.instant_from(response.receipt.received_at)
+        wire.instant_from(response.receipt.compare_by)
+    except FormatRefused as error:
+        raise CentralFaulty("the receipt has no date that can be") from error
+    if received_at < parcel.queued_at - MOST_AHEAD:
+        raise CentralFaulty("the receipt is older than the request")
 
 
 def _take_receipt(node: Node, transaction: Transaction, parcel: Parcel, response: Any) -> None:

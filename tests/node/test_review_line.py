@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import text
 
 from interfaces import wire
@@ -236,3 +237,24 @@ def test_a_refusal_of_earlier_prints_asks_nothing_while_better_ones_wait(
     receive(node, notice_of(1, retaken, quality_refusal=refusal))
     assert case_of(node, retaken).delivery is Delivery.QUEUED
     assert kinds_of(node, retaken) == {TaskKind.TRANSMIT}
+
+
+@pytest.mark.parametrize(
+    "received_at", [None, Timestamp(seconds=2**60), Timestamp()], ids=["none", "never", "1970"]
+)
+def test_an_answer_without_a_date_that_can_be_is_no_receipt(
+    node: Node, number: str, received_at: Timestamp | None
+) -> None:
+    class Odd(Deaf):
+        """A centre that answers, but not with what a retention can be counted from."""
+
+        def send(self, method: str, request: Message) -> Message:
+            del method, request
+            now = wire.instant_to(node.now())
+            receipt = central_pb2.Receipt(received_at=received_at, compare_by=now)
+            return central_pb2.TransmitDataSetResponse(receipt=receipt)
+
+    odd = Odd("127.0.0.1:9", "DK", credentials=None, timeout_seconds=0.1)
+    assert deliver(replace(node, client=odd)).step is Step.PUT_OFF
+    assert custody.sweep(node) == 0
+    assert case_of(node, number).delivery is Delivery.QUEUED
