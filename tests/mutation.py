@@ -251,8 +251,26 @@ def run(mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
             print(f"{done} of {len(mutants)} tried, {len(alive)} survived", flush=True)
         if status == 0:
             alive.append(mutant)
-            print(f"survived: {mutant.module}.py:{mutant.line} {mutant.what}", flush=True)
+            if mutant.what != CONTROL:
+                print(f"survived: {mutant.module}.py:{mutant.line} {mutant.what}", flush=True)
     return alive
+
+
+def _right_law_passes() -> bool:
+    """The control: the law as it was read must pass, before the run and after it."""
+    return all(
+        len(run([Mutant(path.stem, 0, 0, CONTROL, tree)], 1)) == 1
+        for path, tree in RIGHT_LAW.items()
+    )
+
+
+CONTROL = "nothing (the control)"
+
+RIGHT_LAW = {
+    path: ast.parse(path.read_text("utf-8"))
+    for path in (LAW / "categories.py", LAW / "deadlines.py")
+}
+"""Two modules on which all others rest, as they were when the run began."""
 
 
 def _preload() -> None:
@@ -282,7 +300,13 @@ def main() -> int:
     random.Random(len(mutants)).shuffle(mutants)
     mutants = mutants[:: chosen.every]
     started = time.monotonic()
+    if not _right_law_passes():
+        print("the tests refuse the right law; nothing can be learnt from wrong ones")
+        return 1
     alive = run(mutants, chosen.jobs)
+    if not _right_law_passes():
+        print("law or tests were changed meanwhile; the run counts for nothing")
+        return 1
     noticed = len(mutants) - len(alive)
     minutes = (time.monotonic() - started) / 60
     share = 100 * noticed / len(mutants)
