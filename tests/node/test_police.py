@@ -168,6 +168,8 @@ def test_a_verified_search_comes_back_to_the_unit_that_asked(trial: Trial) -> No
     shown = trial.read(number, VERIFIER)
     assert (shown.reasons.necessity, list(shown.hits)) == (SECRET, [])
     assert trial.verify(number) == States.SEARCH_STATE_SENT
+    with trial.serving.node.store.read() as transaction:
+        assert stored.find(transaction, number).probe is None  # the outbox has the only copy
     search = trial.answered(number)
     assert search.state == States.SEARCH_STATE_ANSWERED
     assert numbers_of(search) == [hit]
@@ -337,9 +339,12 @@ def test_after_a_month_the_personal_data_of_a_search_are_erased(trial: Trial) ->
     """X-L10."""
     trial.store()
     number = trial.ask()
+    trial.clock.advance(days=3)
     trial.verify(number)
     search = trial.answered(number)
     assert len(search.hits) == 1
+    # The month runs from the answer, on 4 September 2026.
+    assert search.retained_until.ToJsonString() == "2026-10-04T23:59:59Z"
     node, last = trial.serving.node, wire.instant_from(search.retained_until)
     trial.clock.time = last
     custody.sweep(node)
