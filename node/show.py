@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
@@ -75,7 +76,7 @@ def samples(listed: Iterable[nap_pb2.SampleQuality]) -> None:
     for sample in listed:
         name = "face" if sample.face else finger(sample.position)
         mark = "yes" if sample.sufficient else "[red]no[/red]"
-        table.add_row(name, str(sample.score), mark, sample.hint)
+        table.add_row(name, str(sample.score), mark, escape(sample.hint))
     console.print(table)
 
 
@@ -113,7 +114,7 @@ def case(answer: nap_pb2.Case) -> None:
     found = outcome.removeprefix("OUTCOME_").replace("UNSPECIFIED", "not compared yet")
     console.print(f"[bold]{answer.reference_number}[/bold]  {delivery.lower()}  {found.lower()}")
     if answer.refusal:
-        console.print(f"[red]refused[/red]: {answer.refusal}")
+        console.print(f"[red]refused[/red]: {escape(answer.refusal)}")
     if answer.HasField("retained_until"):
         console.print(f"retained until {instant(answer.retained_until)}")
     for one in answer.hits:
@@ -155,7 +156,7 @@ def tasks(listed: Iterable[nap_pb2.Task]) -> None:
     for task in listed:
         when = instant(task.due) if task.HasField("due") else "as soon as possible"
         mark = f"[red]{when}[/red]" if task.overdue else when
-        table.add_row(mark, task.kind, task.reference_number, task.what, task.article)
+        table.add_row(mark, task.kind, task.reference_number, escape(task.what), task.article)
     if table.row_count:
         console.print(table)
 
