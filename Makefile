@@ -6,7 +6,7 @@ MODELS := models/prepared
 # Library threads would fight with the test workers and with the matcher's own threads.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test campaign train check format proto docs bench pictures lock clean
+.PHONY: setup demo test campaign mutants train check format proto docs bench pictures lock clean
 
 setup: $(MODELS)/.ready
 
@@ -36,6 +36,10 @@ test: setup check
 # Long checks: power cuts at many moments.
 campaign: setup
 	$(BIN)/pytest -m campaign
+
+# Small wrong versions of the law against its tests: at least nine of ten must be noticed.
+mutants: setup
+	$(BIN)/python -m tests.mutation --jobs 2
 
 # The nets of our own, from synthetic fingers alone; cut off and called again it goes on.
 train: setup

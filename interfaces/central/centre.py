@@ -36,6 +36,8 @@ class Thresholds:
     rate of a search below 1 in 1,000 up to 100,000 stored persons (FPIR = persons · FMR).
     face_hit_score: the same where there are no prints to compare (Art. 28(1)); a face alone never
     scores above about 64, and an expert looks at each such hit anyway (Art. 38(5)).
+    single_hit_score: the same where one finger alone was compared, as of who has no other: it
+    never scores above about 77 either, and 60 is a stranger in a million, whom the expert sees.
     latent_hit_score: the same for latent prints; one print never scores above about 77, and 50 is
     one stranger in 100,000 fingers, which whoever examines the traces can look through.
     finger_quality, good_fingers: a capture with prints is refused when fewer of its fingers than
@@ -45,6 +47,7 @@ class Thresholds:
 
     hit_score: float = 80.0
     face_hit_score: float = 60.0
+    single_hit_score: float = 60.0
     latent_hit_score: float = 50.0
     finger_quality: int = 30
     good_fingers: int = 1

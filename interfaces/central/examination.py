@@ -165,14 +165,29 @@ def _find(centre: Centre, arrival: Arrival, stored: StoredDataSet | None) -> _Fi
         at_most=MAX_HITS,
         compare_face=faces and probe.sex_known,
     )
-    return _Findings(extraction.reference, (), candidates)
+    return _Findings(extraction.reference, (), _hits_among(centre, probe, candidates))
 
 
 def _threshold(centre: Centre, probe: Probe, reference: Reference) -> float:
     if probe.latents:
         return centre.thresholds.latent_hit_score
+    limits = centre.thresholds
     prints = any(map(is_comparable, reference.fingers))
-    return centre.thresholds.hit_score if prints else centre.thresholds.face_hit_score
+    return min(limits.hit_score, limits.single_hit_score) if prints else limits.face_hit_score
+
+
+def _hits_among(
+    centre: Centre, probe: Probe, candidates: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """The candidates that count: where several fingers met, more is asked than of one alone."""
+    limits = centre.thresholds
+    return tuple(
+        candidate
+        for candidate in candidates
+        if probe.latents
+        or len(candidate.comparison.fingers) <= 1
+        or candidate.comparison.score >= limits.hit_score
+    )
 
 
 def _probe(arrival: Arrival, stored: StoredDataSet | None) -> Probe:

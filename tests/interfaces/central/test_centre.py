@@ -141,6 +141,21 @@ def test_an_applicant_hits_what_another_state_stored_and_gets_all_its_data(europ
     assert not hit.HasField("face_score")
 
 
+def test_one_finger_alone_is_asked_less_than_several(
+    tmp_path: Path, engine: Engine, clock: Clock, capture_of: Callable[..., terms_pb2.Capture]
+) -> None:
+    beyond_all_fingers = Thresholds(hit_score=1000.0)
+    centre = open_centre(tmp_path, engine, now=clock, thresholds=beyond_all_fingers)
+    europe = Europe(centre, capture_of)
+    one = (FingerPosition.RIGHT_INDEX,)
+    alone = europe.transmit("IT", Category.SAR, 1, capture=capture_of(1, fingers=one))
+    europe.transmit("DE", Category.SAR, 1, capture=capture_of(1, 2))
+    europe.settle()
+    europe.transmit("DK", Category.APPLICANT_REG, 1, capture=capture_of(1, 1))
+    assert _hits(europe.result("DK")) == [alone]
+    centre.ledger.close()
+
+
 def test_a_stranger_gets_the_word_negative_and_no_data(europe: Europe) -> None:
     europe.transmit("IT", Category.SAR, person=1)
     europe.settle()
