@@ -73,10 +73,10 @@ def main(*, runs: tuple[Path, ...], data: Path, models: Path, every: int, out: P
         rows.append(row)
         measures += [Measure(f"{key}_at_{number * every}", row[key], "%") for key in row]
         click.echo(f"{number * every:6d} " + " ".join(f"{k} {v:.2f}" for k, v in row.items()))
-    draw(steps, rows, out / "embedding_curve.png")
     command = "python -m benchmarks.embedding_curve RUN..."
     chosen = f"{', '.join(SETS)}; all pairs"
     write("embedding_curve", measures, command=command, data=chosen, folder=out)
+    draw(steps, rows, out / "embedding_curve.png")
 
 
 if __name__ == "__main__":

@@ -163,3 +163,17 @@ def test_the_lock_fetches_the_archive_that_the_manifest_names() -> None:
     digest = lock.partition("sha256:")[2].strip()
     assert len(digest) == 64
     assert f'sha256 = "{digest}"' in manifest_text
+
+
+def test_a_trained_model_is_copied_from_beside_the_manifest(tmp_path: Path, manifest: Path) -> None:
+    content = b"trained here"
+    digest = hashlib.sha256(content).hexdigest()
+    entry = f'[[model]]\nid = "own"\nfile = "own.onnx"\nsha256 = "{digest}"\n'
+    manifest.write_text(entry)
+    (tmp_path / "own.onnx").write_bytes(content)
+    (path,) = prepare(tmp_path / "no archive", tmp_path / "prepared")
+    assert path.read_bytes() == content
+    (tmp_path / "own.onnx").write_bytes(b"altered")
+    assert prepare(tmp_path / "no archive", tmp_path / "prepared") == (path,)
+    with pytest.raises(ModelUnavailable, match="own"):
+        prepare(tmp_path / "no archive", tmp_path / "elsewhere")
