@@ -149,12 +149,19 @@ def test_progress_is_told_from_the_first_step_to_the_last(tmp_path: Path) -> Non
     assert told[-1][1:] == (1, 1)
 
 
-def test_every_model_has_a_converter_a_card_and_a_free_licence() -> None:
+def test_every_model_has_a_converter_or_was_trained_here_a_card_and_a_free_licence() -> None:
     entries = runtime.manifest()
-    assert entries.keys() == preparation.CONVERTERS.keys()
+    trained = {path.stem for path in (ROOT / "models").glob("*.onnx")}
+    assert entries.keys() == preparation.CONVERTERS.keys() | trained
     for entry in entries.values():
         assert (ROOT / "models" / "cards" / f"{entry.id}.md").is_file()
-        assert entry.licence == "CC0-1.0"
+        assert entry.licence == ("Apache-2.0" if entry.id in trained else "CC0-1.0")
+
+
+def test_every_trained_model_has_the_hash_of_its_entry() -> None:
+    for path in (ROOT / "models").glob("*.onnx"):
+        content = path.read_bytes()
+        assert hashlib.sha256(content).hexdigest() == runtime.manifest()[path.stem].sha256
 
 
 def test_the_lock_fetches_the_archive_that_the_manifest_names() -> None:
