@@ -1,6 +1,6 @@
 """Synthetic prints for training, made once and kept in shards of maps.
 
-    python -m models.training.prints --fingers 2048
+    python -m models.training.prints --fingers 3200
 
 Each shard holds FINGERS_PER_SHARD fingers of as many persons, PRINTS_PER_FINGER impressions
 each, in every condition that the generator knows, on every kind of surface, cut off by sensors
@@ -175,7 +175,7 @@ def read_shard(path: Path) -> Shard:
 
 
 @click.command()
-@click.option("--fingers", default=2048, show_default=True, help="How many in all.")
+@click.option("--fingers", default=3200, show_default=True, help="How many in all.")
 @click.option("--processes", default=2, show_default=True, help="Processes side by side.")
 @click.option("--workplace", type=click.Path(path_type=Path), default=WORKPLACE)
 def main(*, fingers: int, processes: int, workplace: Path) -> None:
