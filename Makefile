@@ -70,7 +70,9 @@ docs: .venv/.ready
 bench: setup
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.faces
+	$(BIN)/python -m benchmarks.fusion
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.embedding
 
 LOCK := $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet
 lock: .venv/.ready
