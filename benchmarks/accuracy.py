@@ -15,7 +15,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import fitting, pictures
+from benchmarks import embedding, fitting, pictures
 from benchmarks.prints import DATA, FVC_SETS, SETS, read_set
 from benchmarks.rates import Scores, bound, find_eer, find_fnmr, find_threshold
 from benchmarks.results import FOLDER, Measure, write
@@ -36,7 +36,7 @@ LOW_FMR = 1e-3
 @click.option("--sets", multiple=True, default=SETS, show_default=True, help="Folders to use.")
 @click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Where they lie.")
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, help="Result folder.")
-@click.option("--stage", type=click.Choice(["minutiae"]), default="minutiae", show_default=True)
+@click.option("--stage", type=click.Choice(["minutiae", "embedding"]), default="minutiae", show_default=True)
 @click.option("--fit-weights", is_flag=True, help="Print the weights of matcher.pairing.")
 @click.option("--fit-calibration", is_flag=True, help="Print the curve of matcher.calibration.")
 def main(
@@ -49,6 +49,9 @@ def main(
     fit_calibration: bool,
 ) -> None:
     """Measure the engine on sets of real prints, or fit its constants to them."""
+    if stage == "embedding":
+        chosen_sets = [part for name in sets for part in ("--sets", name)]
+        embedding.main([*chosen_sets, "--data", str(data), "--out", str(out)])
     enrolled = enrol(one for name in sets for one in read_set(name, data))
     if fit_weights:
         click.echo(fitting.fit_weights(enrolled))
