@@ -28,6 +28,8 @@ SHORT_NAMES = dict(zip(FVC_SETS, (f"fvc2002_db{k}" for k in (1, 2, 3, 4)), stric
     "pyfnprint_16x8": "pyfnprint"
 }
 
+STAGES = ("minutiae", "embedding")
+
 LOW_FMR = 1e-3
 """False match rate at which false non-matches are counted."""
 
@@ -36,7 +38,9 @@ LOW_FMR = 1e-3
 @click.option("--sets", multiple=True, default=SETS, show_default=True, help="Folders to use.")
 @click.option("--data", type=click.Path(path_type=Path), default=DATA, help="Where they lie.")
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, help="Result folder.")
-@click.option("--stage", type=click.Choice(["minutiae", "embedding"]), default="minutiae", show_default=True)
+@click.option(
+    "--stage", type=click.Choice(["minutiae", "embedding"]), default="minutiae", show_default=True
+)
 @click.option("--fit-weights", is_flag=True, help="Print the weights of matcher.pairing.")
 @click.option("--fit-calibration", is_flag=True, help="Print the curve of matcher.calibration.")
 def main(
