@@ -11,7 +11,8 @@ from interfaces import wire
 from interfaces.central import figures, notices
 from interfaces.central.centre import Centre, apply_once, data_set_in, own, publish
 from interfaces.central.errors import UnknownDataSet
-from interfaces.central.ledger import Entries, Occurrence, StoredDataSet
+from interfaces.central.holdings import Occurrence, StoredDataSet
+from interfaces.central.ledger import Entries
 from interfaces.eurodac import dataset, flags, reference, retention
 from interfaces.eurodac.categories import Category, digit
 from interfaces.eurodac.dataset import DataSet, Mark

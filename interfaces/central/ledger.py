@@ -10,76 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from interfaces.central import schema
+from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
 from interfaces.central.lock import lock
 from interfaces.eurodac.sequence import Link, LinkState
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another: a commit takes milliseconds, a stall of the disk seconds."""
-
-
-class Status(StrEnum):
-    """Where a stored data set stands."""
-
-    WAITING = "WAITING"
-    SEARCHABLE = "SEARCHABLE"
-    QUALITY_REFUSED = "QUALITY_REFUSED"
-    NOT_COMPARABLE = "NOT_COMPARABLE"
-
-
-class ArrivalKind(StrEnum):
-    """What arrived for comparison."""
-
-    TRANSMITTED = "TRANSMITTED"
-    RESENT = "RESENT"
-    SEARCH = "SEARCH"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDataSet:
-    """One data set as stored: message and capture serialized, template encoded by the matcher."""
-
-    id: int
-    reference_number: str
-    origin: str
-    status: Status
-    message: bytes
-    capture: bytes
-    template: bytes | None
-    retained_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One request for comparison, in order of arrival. payload: a search's request, else empty."""
-
-    id: int
-    reference_number: str
-    state: str
-    kind: ArrivalKind
-    urgent: bool
-    include_own: bool
-    arrived_at: datetime
-    compare_by: datetime
-    payload: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """Something that statistics count: what happened, when, to whose data."""
-
-    at: datetime
-    kind: str
-    state: str
-    detail: dict[str, Any]
 
 
 class Ledger:
@@ -251,15 +194,6 @@ class Entries:
             compare_by=_instant(row.compare_by),
             payload=row.payload,
         )
-
-    def waiting(self, now: datetime) -> tuple[int, int]:
-        """How many requests wait for comparison, and how many of them beyond their limit."""
-        waiting = schema.arrivals.c.examined_at.is_(None)
-        late = sa.func.sum(sa.case((schema.arrivals.c.compare_by < _micros(now), 1), else_=0))
-        row = self._connection.execute(
-            sa.select(sa.func.count(), sa.func.coalesce(late, 0)).where(waiting)
-        ).one()
-        return int(row[0]), int(row[1])
 
     def examined(self, arrival: Arrival, now: datetime) -> bool:
         """Take a request out of its lane; its payload goes. False when it is no longer there."""

@@ -17,7 +17,7 @@ from interfaces.central import server as central_server
 from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.errors import CentralRefused, UnknownDataSet
 from interfaces.central.examination import examine_next
-from interfaces.central.ledger import StoredDataSet
+from interfaces.central.holdings import StoredDataSet
 from interfaces.central.notices import others_of
 from interfaces.central.servicer import ACTS
 from interfaces.eurodac.errors import RuleBroken

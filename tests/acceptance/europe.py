@@ -20,7 +20,7 @@ from interfaces.central import custody as central_custody
 from interfaces.central import server as central_server
 from interfaces.central.client import CentralClient
 from interfaces.central.errors import CentralRefused
-from interfaces.central.ledger import StoredDataSet
+from interfaces.central.holdings import StoredDataSet
 from interfaces.central.script import Fault, Script
 from interfaces.eurodac import sequence
 from interfaces.eurodac.policy import Policy

@@ -241,7 +241,7 @@ def test_synthetic_slaps_are_cut_where_their_truth_says(position: int) -> None:
 
 
 @pytest.mark.real
-def test_reference_slaps_are_cut_into_the_fingers_seen_by_eye(real_data: Path) -> None:
+def test_reference_slaps_give_every_finger_its_position_and_size(real_data: Path) -> None:
     """Inked card with notes, print across the tips, a punch hole and a cut-off fingertip."""
     data = real_data.joinpath("nist", "type-14-tpcard-nqm.an2").read_bytes()
     slaps = real_data.joinpath("nist", "type-4-14-slaps.an2").read_bytes()

@@ -18,7 +18,8 @@ from interfaces import wire
 from interfaces.central import custody as central_custody
 from interfaces.central import intake
 from interfaces.central.centre import Centre
-from interfaces.central.ledger import Arrival, Entries
+from interfaces.central.holdings import Arrival
+from interfaces.central.ledger import Entries
 from interfaces.eurodac import reference
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet

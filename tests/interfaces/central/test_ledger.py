@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interfaces.central.ledger import (
-    Arrival,
-    ArrivalKind,
-    Ledger,
-    Occurrence,
-    Status,
-    StoredDataSet,
-)
+from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
+from interfaces.central.ledger import Ledger
 from interfaces.eurodac.sequence import Link, LinkState
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -174,13 +168,6 @@ def test_only_what_is_past_its_end_counts_as_expired(ledger: Ledger) -> None:
         end = NOW + timedelta(days=1)
         assert entries.expired(end) == []
         assert len(entries.expired(end + timedelta(microseconds=1))) == 1
-
-
-def test_waiting_and_late_requests_are_counted(ledger: Ledger) -> None:
-    with ledger.write() as entries:
-        entries.arrive(_arrival("DK1A"))
-        assert entries.waiting(NOW + timedelta(hours=24)) == (1, 0)
-        assert entries.waiting(NOW + timedelta(hours=25)) == (1, 1)
 
 
 def test_occurrences_come_back_in_order(ledger: Ledger) -> None:

@@ -20,7 +20,8 @@ from interfaces.central.centre import Centre
 from interfaces.central.centre import publish as publish_now
 from interfaces.central.client import CentralClient
 from interfaces.central.examination import Examiner, examine_next
-from interfaces.central.ledger import Ledger, Status, StoredDataSet
+from interfaces.central.holdings import Status, StoredDataSet
+from interfaces.central.ledger import Ledger
 from interfaces.central.lock import LedgerInUse
 from interfaces.central.server import open_centre, serve
 from interfaces.eurodac import reference
