@@ -5,7 +5,7 @@ What other States hold is never searched from here (Art. 40(1)); it comes back a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,10 +81,13 @@ def identify(
     *,
     threshold: float | None = None,
     at_most: int | None = None,
+    deadline: Callable[[], bool] | None = None,
 ) -> Identification:
     """Search the own references of the categories that the actor works with; nothing is stored.
 
     threshold: default the node's, in -10·log10 of the false match rate of one comparison.
+    deadline: asked meanwhile; once it says True the search ends with Abandoned. Raises Overloaded
+    where too many searches wait.
     """
     deed = Deed(actor, Act.IDENTIFY, Purpose.RESPONSIBILITY)
     with acts.conduct(node, deed):
@@ -101,6 +104,7 @@ def identify(
                 threshold=lowest,
                 at_most=min(wanted, limits.candidates),
                 compare_face=probe.face is not None,
+                deadline=deadline,
             )
             candidates = _name_candidates(node, found)
             finding = Finding.CANDIDATES if candidates else Finding.NEGATIVE
