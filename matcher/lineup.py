@@ -123,6 +123,14 @@ def name_finger_model(fingers: Sequence[FingerTemplate]) -> str | None:
     return next(iter(models), None)
 
 
+def name_vector_model(fingers: Sequence[FingerTemplate]) -> str | None:
+    """The model id that all vectors share, None without any; ModelMismatch if they do not."""
+    models = {finger.vector_model for finger in fingers if finger.vector_model}
+    if len(models) > 1:
+        raise ModelMismatch("the vectors of one reference come from different models")
+    return next(iter(models), None)
+
+
 def check_models(one: str | None, other: str | None) -> None:
     """Refuse to compare templates of different models; None stands for no template."""
     if one is not None and other is not None and one != other:
