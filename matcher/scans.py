@@ -298,8 +298,8 @@ def score_places(
             product = 0
             for piece in range(FINE_SLICES):
                 for j in range(4):
-                    byte = np.int32(codes[finger, block, piece, 4 * person + j])
-                    product += (byte & 15) * np.int32(vector[8 * piece + j])
-                    product += (byte >> 4) * np.int32(vector[8 * piece + 4 + j])
+                    byte = int(codes[finger, block, piece, 4 * person + j])
+                    product += (byte & 15) * int(vector[8 * piece + j])
+                    product += (byte >> 4) * int(vector[8 * piece + 4 + j])
             sums[number] += weight * product
     return sums
