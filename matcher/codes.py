@@ -63,13 +63,14 @@ Vectors = NDArray[np.int8]
 def quantise(vectors: NDArray[np.float32]) -> Vectors:
     """The int8 form of unit vectors, any shape; coordinates beyond FULL_SCALE are cut off."""
     scaled = np.rint(np.asarray(vectors, np.float32) * np.float32(UNITS))
-    return np.clip(scaled, -127, 127).astype(np.int8)
+    quantised: Vectors = np.clip(scaled, -127, 127).astype(np.int8)
+    return quantised
 
 
 def restore(vectors: Vectors) -> NDArray[np.float32]:
     """The float32 vectors that int8 forms stand for, within half a step, of about unit length.
 
-    >>> restore(quantise(np.float32([0.25, -0.5, 0.7]))).round(2).tolist()
+    >>> restore(quantise(np.array([0.25, -0.5, 0.7], np.float32))).round(2).tolist()
     [0.25, -0.5, 0.5]
     """
     return vectors.astype(np.float32) / np.float32(UNITS)

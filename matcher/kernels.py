@@ -1,7 +1,7 @@
 """The scans by what the processor offers, and the choice between them.
 
-A scan is called once for a span of persons and walks through it without the interpreter. Those of
-a kind differ only in who adds up the codes of a block: plain loops that numba compiles for any
+A scan is called once for a span of persons and walks through it without the interpreter. Those
+of a kind differ only in who adds up the codes of a block: plain loops that numba compiles for any
 processor, AVX2 or AVX-512. The sums are integers, so the results are the same to the last bit.
 """
 
@@ -60,12 +60,14 @@ from matcher.scans import (
     walk,
 )
 
+Sums = NDArray[np.uint16]
+
 _log = logging.getLogger(__name__)
 
 
 @njit(nogil=True, cache=True)
 def _add_coarse(
-    codes: Bytes, probes: CoarseProbes, room: tuple[Bytes, Bytes], at: tuple[int, int]
+    codes: Bytes, probes: CoarseProbes, room: tuple[Sums, Sums], at: tuple[int, int]
 ) -> None:
     """Sums of table entries of a block for one probe. room: sums and peaks; at: block, probe."""
     block, probe = at
@@ -86,18 +88,20 @@ def _add_coarse(
 @njit(nogil=True, cache=True)
 def _coarse_portable(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     sums, peaks = np.empty((1, COARSE_BLOCK), np.uint16), np.empty(1, np.uint16)
+    floors = best.floors
     for start, stop in walk(span, COARSE_CHUNK):
         for probe in range(len(probes.tables)):
             for place in range(start, stop, COARSE_BLOCK):
                 _add_coarse(span.codes, probes, (sums, peaks), (place // COARSE_BLOCK, probe))
-                settle_coarse(span, rule, best, (place, probe, sums, peaks))
+                if np.int32(peaks[0]) >= floors[probe, span.sparse]:
+                    settle_coarse(span, rule, best, (place, probe, sums[0]))
 
 
 @njit(nogil=True, cache=True)
 def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     codes, fingers, tables = span.codes, probes.fingers, probes.tables
     sums = np.empty((PAIR_COARSE, COARSE_BLOCK), np.uint16)
-    peaks = np.empty(PAIR_COARSE, np.uint16)
+    peaks, floors = np.empty(PAIR_COARSE, np.uint16), best.floors
     for start, stop in walk(span, COARSE_CHUNK):
         for probe, size in team_up(len(tables), PAIR_COARSE):
             for place in range(start, stop, COARSE_BLOCK):
@@ -106,14 +110,16 @@ def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> No
                     coarse_1_avx2(codes, fingers, tables, sums, peaks, block, probe)
                 else:
                     coarse_2_avx2(codes, fingers, tables, sums, peaks, block, probe)
-                settle_coarse(span, rule, best, (place, probe, sums[:size], peaks[:size]))
+                for number in range(size):
+                    if np.int32(peaks[number]) >= floors[probe + number, span.sparse]:
+                        settle_coarse(span, rule, best, (place, probe + number, sums[number]))
 
 
 @njit(nogil=True, cache=True)
 def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     codes, fingers, tables = span.codes, probes.fingers, probes.tables
     sums = np.empty((PAIR_COARSE, COARSE_BLOCK), np.uint16)
-    peaks = np.empty(PAIR_COARSE, np.uint16)
+    peaks, floors = np.empty(PAIR_COARSE, np.uint16), best.floors
     for start, stop in walk(span, COARSE_CHUNK):
         for probe, size in team_up(len(tables), PAIR_COARSE):
             for place in range(start, stop, COARSE_BLOCK):
@@ -122,7 +128,9 @@ def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> 
                     coarse_1_avx512(codes, fingers, tables, sums, peaks, block, probe)
                 else:
                     coarse_2_avx512(codes, fingers, tables, sums, peaks, block, probe)
-                settle_coarse(span, rule, best, (place, probe, sums[:size], peaks[:size]))
+                for number in range(size):
+                    if np.int32(peaks[number]) >= floors[probe + number, span.sparse]:
+                        settle_coarse(span, rule, best, (place, probe + number, sums[number]))
 
 
 @njit(nogil=True, cache=True)
@@ -221,8 +229,8 @@ ALL_KERNELS = (
 
 def offered() -> tuple[Kernels, ...]:
     """The kernels that the processor, as numba compiles for it, can run; fastest first."""
-    named = config.CPU_FEATURES
-    features = codegen.get_host_cpu_features() if named is None else named
+    named = config.CPU_FEATURES  # type: ignore[attr-defined]
+    features = codegen.get_host_cpu_features() if named is None else named  # type: ignore[no-untyped-call]
     present = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
     return tuple(kernels for kernels in ALL_KERNELS if kernels.needs <= present)
 

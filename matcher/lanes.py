@@ -40,6 +40,7 @@ def emit_coarse(
     codes: Value,
     fingers: tuple[Value, Value],
     probes: Sequence[tuple[Value, Value]],
+    *,
     width: int,
 ) -> list[Value]:
     """Sums of table entries of 32 persons; returns the largest sum for each probe, as i16.
@@ -50,7 +51,7 @@ def emit_coarse(
     words = ir.VectorType(I16, width // 2)
     none = ir.Constant(words, None)
     # Per probe: sums of whole words and of their upper bytes, for low and for high nibbles.
-    sums = [[cgutils.alloca_once_value(builder, none) for _ in range(4)] for _ in probes]
+    sums = [[_make_room(builder, none) for _ in range(4)] for _ in probes]
     with cgutils.for_range(builder, fingers[1]) as loop:
         finger = builder.load(builder.gep(fingers[0], [loop.index]))
         start = builder.mul(finger, ir.Constant(finger.type, 16 * COARSE_GROUPS))
@@ -113,7 +114,7 @@ def _finish_coarse(builder: Value, room: list[Value], target: Value) -> Value:
 
 
 def emit_fine(
-    builder: Value, codes: Value, probes: Sequence[tuple[Value, Value, Value]], width: int
+    builder: Value, codes: Value, probes: Sequence[tuple[Value, Value, Value]], *, width: int
 ) -> None:
     """Add the weighted products of one finger of sixteen persons to their sums.
 
@@ -122,9 +123,7 @@ def emit_fine(
     """
     lanes = ir.VectorType(I32, width // 4)
     for part in range(64 // width):
-        sums = [cgutils.alloca_once(builder, lanes) for _ in probes]
-        for room in sums:
-            builder.store(ir.Constant(lanes, None), room)
+        sums = [_make_room(builder, ir.Constant(lanes, None)) for _ in probes]
         place = builder.gep(codes, [ir.Constant(I64, part * width)])
         with cgutils.for_range(builder, ir.Constant(I64, FINE_SLICES // ROOM_WORD)) as loop:
             _multiply(builder, place, (loop.index, [vector for vector, _, _ in probes]), sums)
@@ -187,7 +186,14 @@ def _accumulate(builder: Value, pairs: list[tuple[Value, Value]], room: Value) -
 
 def _declare(builder: Value, name: str, result: Value, arguments: list[Value]) -> Value:
     kind = ir.FunctionType(result, arguments)
-    return cgutils.get_or_insert_function(builder.module, kind, name)
+    return cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+
+
+def _make_room(builder: Value, value: Value) -> Value:
+    """A place for a value that changes, which becomes a register."""
+    room = cgutils.alloca_once(builder, value.type)  # type: ignore[no-untyped-call]
+    builder.store(value, room)
+    return room
 
 
 def _load(builder: Value, pointer: Value, kind: Value) -> Value:
@@ -231,8 +237,9 @@ def _make_coarse(width: int, probes: int) -> Callable[..., None]:
     [>= probes, 32] and peaks: uint16 [>= probes], written; block and probe: the first one's index.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def add_up(_typing, codes, fingers, tables, sums, peaks, block, probe):  # type: ignore[no-untyped-def]
+    # An intrinsic is called with positions only; their types are all it needs to know here.
+    @intrinsic
+    def add_up(_typing, codes, fingers, tables, sums, peaks, block, probe):  # type: ignore[no-untyped-def]  # noqa: ARG001, PLR0917
         def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
             data = _pointers(context, builder, signature, arguments[:5])
             at = builder.mul(arguments[5], ir.Constant(I64, 16 * FINGERS * COARSE_GROUPS))
@@ -244,7 +251,7 @@ def _make_coarse(width: int, probes: int) -> Callable[..., None]:
                 room = builder.gep(data[3], [ir.Constant(I64, 32 * number)])
                 pairs.append((builder.gep(data[2], [table]), room))
             code = builder.gep(data[0], [at])
-            best = emit_coarse(builder, code, (data[1], count), pairs, width)
+            best = emit_coarse(builder, code, (data[1], count), pairs, width=width)
             for number, value in enumerate(best):
                 builder.store(value, builder.gep(data[4], [ir.Constant(I64, number)]))
             return context.get_dummy_value()
@@ -262,8 +269,9 @@ def _make_fine(width: int, probes: int) -> Callable[..., None]:
     first row of the sums; probe: the first one's index.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def add_up(_typing, codes, vectors, weights, sums, place, probe):  # type: ignore[no-untyped-def]
+    # An intrinsic is called with positions only; their types are all it needs to know here.
+    @intrinsic
+    def add_up(_typing, codes, vectors, weights, sums, place, probe):  # type: ignore[no-untyped-def]  # noqa: ARG001, PLR0917
         def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
             data = _pointers(context, builder, signature, arguments[:4])
             finger, block, row = (builder.extract_value(arguments[4], n) for n in range(3))
@@ -279,7 +287,7 @@ def _make_fine(width: int, probes: int) -> Callable[..., None]:
                 weight = builder.load(builder.gep(data[2], [own]))
                 target = builder.gep(data[3], [builder.add(builder.mul(index, rows), row)])
                 triples.append((vector, weight, target))
-            emit_fine(builder, code, triples, width)
+            emit_fine(builder, code, triples, width=width)
             return context.get_dummy_value()
 
         return types.void(codes, vectors, weights, sums, place, types.int64), emit
@@ -295,7 +303,7 @@ def _pointers(
     return [context.make_array(kind)(context, builder, value=array).data for kind, array in pairs]
 
 
-def _length(context: Value, builder: Value, kind: Value, array: Value, axis: int = 0) -> Value:
+def _length(context: Value, builder: Value, kind: Value, array: Value, *, axis: int = 0) -> Value:
     shape = context.make_array(kind)(context, builder, value=array).shape
     return builder.extract_value(shape, axis)
 

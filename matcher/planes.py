@@ -85,7 +85,7 @@ class Slab:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shortlist:
-    """The best rows of a scan: rows int64 (k,), scores float32 (k,) in z, best first, then by row."""
+    """The best rows of a scan: rows int64 (k,), scores float32 (k,) z, best first, then by row."""
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]

@@ -35,8 +35,8 @@ COARSE_CHUNK = 4096
 FINE_CHUNK = 1024
 """The same for fine codes: 64 KiB per finger, beside 4 KiB of sums per probe."""
 
-ROOM = 1024
-"""Keys beyond the wanted number before the best are sorted out: makes that rare."""
+ROOM = 256
+"""Keys beyond those wanted before the best are sorted out: few, so that the limit rises soon."""
 
 NEVER, ALWAYS = np.int32(2**31 - 1), np.int32(-(2**31))
 """Sums needed where no finger is common, and where every score is welcome."""
@@ -91,7 +91,7 @@ class Rule(NamedTuple):
 class Best(NamedTuple):
     """The best of one thread so far, for n probes.
 
-    keys: uint64 (n, length + ROOM), larger is better, filled up to counts: int64 (n,). limits:
+    keys: uint64 (n, length + some room), larger is better, filled up to counts: int64 (n,). limits:
     uint64 (n,), what a key has to exceed. needs: int32 (n, MASKS), a lower bound of the sum that
     can exceed it; floors: int32 (n, 2), the least of them for persons with many and few fingers.
     """
@@ -101,6 +101,7 @@ class Best(NamedTuple):
     limits: NDArray[np.uint64]
     needs: NDArray[np.int32]
     floors: NDArray[np.int32]
+    length: int
 
 
 DENSE_FINGERS = 8
@@ -121,6 +122,7 @@ def make_best(rule: Rule, length: int) -> Best:
         np.zeros(probes, np.uint64),
         needs,
         floors,
+        length,
     )
 
 
@@ -155,7 +157,7 @@ def _read_score(key: np.uint64) -> np.float32:
     return np.uint32(bits).view(np.float32)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, inline="always")  # inlined, since a call counts references to all arrays
 def _offer(span: Span, rule: Rule, best: Best, at: tuple[int, int, int]) -> None:
     """Keep a person whose sum is large enough, if the partition is one of those wanted.
 
@@ -182,8 +184,8 @@ def _offer(span: Span, rule: Rule, best: Best, at: tuple[int, int, int]) -> None
 def _sort_out(rule: Rule, best: Best, probe: int) -> None:
     """Keep the best of a full list and raise the limit to the last of them."""
     keys = best.keys[probe]
-    best.counts[probe] = len(keys) - ROOM
-    best.limits[probe] = _move_best(keys, len(keys) - ROOM)
+    best.counts[probe] = best.length
+    best.limits[probe] = _move_best(keys, best.length)
     bar = np.float64(_read_score(best.limits[probe]))
     best.floors[probe] = NEVER
     for mask in range(MASKS):
@@ -193,7 +195,7 @@ def _sort_out(rule: Rule, best: Best, probe: int) -> None:
             need = np.floor(bar / scale) - rule.base[probe, mask] - 1
             need = np.int32(min(max(need, np.float64(ALWAYS)), np.float64(NEVER)))
             best.needs[probe, mask] = need
-            few = np.int64(FEW[mask])
+            few = int(FEW[mask])
             best.floors[probe, few] = min(best.floors[probe, few], need)
 
 
@@ -218,20 +220,24 @@ def _move_best(keys: NDArray[np.uint64], length: int) -> np.uint64:
             low = left
         else:
             break
-    return keys[last]
+    least: np.uint64 = keys[last]
+    return least
 
 
 @njit(nogil=True, cache=True)
 def settle_coarse(
-    span: Span, rule: Rule, best: Best, results: tuple[int, int, Bytes, Bytes]
+    span: Span, rule: Rule, best: Best, results: tuple[int, int, NDArray[np.uint16]]
 ) -> None:
-    """Offer the persons of a block. results: place, first probe, sums and peaks by probe."""
-    place, probe, sums, peaks = results
-    for number in range(len(peaks)):
-        if np.int32(peaks[number]) >= best.floors[probe + number, span.sparse]:
-            for lane in range(COARSE_BLOCK):
-                total = np.int32(sums[number, lane])
-                _offer(span, rule, best, (probe + number, place + lane, total))
+    """Offer the persons of a block. results: place, probe, sums.
+
+    Called only where the largest sum reaches the floor: every call counts references to arrays.
+    """
+    place, probe, sums = results
+    masks, needs = span.masks, best.needs[probe]
+    for lane in range(COARSE_BLOCK):
+        total = int(sums[lane])
+        if total >= needs[masks[place + lane] & ALL_FINGERS]:
+            _offer(span, rule, best, (probe, place + lane, total))
 
 
 @njit(nogil=True, cache=True)
@@ -240,25 +246,28 @@ def settle_fine(
 ) -> None:
     """Offer the persons of a chunk. results: first place, place after the last, sums."""
     start, stop, sums = results
+    masks, needs, floors = span.masks, best.needs, best.floors
     for probe in range(len(sums)):
-        for place in range(start, stop, FINE_BLOCK):
-            first = place - start
-            peak = sums[probe, first]
-            for lane in range(1, FINE_BLOCK):
-                peak = max(peak, sums[probe, first + lane])
-            if peak >= best.floors[probe, span.sparse]:
-                for lane in range(FINE_BLOCK):
-                    _offer(span, rule, best, (probe, place + lane, sums[probe, first + lane]))
+        for first in range(0, stop - start, FINE_BLOCK):
+            peak = int(sums[probe, first])
+            for lane in range(first + 1, first + FINE_BLOCK):
+                peak = max(peak, int(sums[probe, lane]))
+            if peak < floors[probe, span.sparse]:
+                continue
+            for lane in range(first, first + FINE_BLOCK):
+                total = int(sums[probe, lane])
+                if total >= needs[probe, masks[start + lane] & ALL_FINGERS]:
+                    _offer(span, rule, best, (probe, start + lane, total))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
 def walk(span: Span, chunk: int) -> Iterator[tuple[int, int]]:
     """First place and place after the last of every chunk."""
     for start in range(span.first, span.last, chunk):
         yield start, min(start + chunk, span.last)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
 def team_up(probes: int, size: int) -> Iterator[tuple[int, int]]:
     """First probe and number of every team: whole ones, then the rest one by one."""
     whole = probes - probes % size
@@ -271,10 +280,8 @@ def team_up(probes: int, size: int) -> Iterator[tuple[int, int]]:
 @njit(nogil=True, cache=True)
 def is_asked(weights: NDArray[np.int32], team: tuple[int, int], finger: int) -> bool:
     """Whether any probe of a team has the finger."""
-    for probe in range(team[0], team[0] + team[1]):
-        if weights[probe, finger] != 0:
-            return True
-    return False
+    first, size = team
+    return bool(np.any(weights[first : first + size, finger] != 0))
 
 
 @njit(nogil=True, cache=True)
@@ -291,8 +298,8 @@ def score_places(
             product = 0
             for piece in range(FINE_SLICES):
                 for j in range(4):
-                    byte = np.int32(codes[finger, block, piece, 4 * person + j])
-                    product += (byte & 15) * np.int32(vector[8 * piece + j])
-                    product += (byte >> 4) * np.int32(vector[8 * piece + 4 + j])
+                    byte = int(codes[finger, block, piece, 4 * person + j])
+                    product += (byte & 15) * int(vector[8 * piece + j])
+                    product += (byte >> 4) * int(vector[8 * piece + 4 + j])
             sums[number] += weight * product
     return sums

@@ -59,7 +59,7 @@ def test_the_stored_form_keeps_vectors_within_half_a_step() -> None:
     vectors = rng.normal(size=(50, DIMENSIONS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     assert np.abs(restore(quantise(vectors)) - vectors).max() <= FULL_SCALE / 127 / 2 + 1e-6
-    assert quantise(np.float32([-1, 1, FULL_SCALE, 0])).tolist() == [-127, 127, 127, 0]
+    assert quantise(np.array([-1, 1, FULL_SCALE, 0], np.float32)).tolist() == [-127, 127, 127, 0]
 
 
 @given(st.integers(-127, 127))
