@@ -102,7 +102,7 @@ class Embedder:
 def quantise(vectors: Floats) -> NDArray[np.int8]:
     """Unit vectors in the form that templates keep: int8 in steps of 1/STEPS."""
     steps = np.rint(vectors * np.float32(STEPS))
-    return np.clip(steps, -STEPS_MOST, STEPS_MOST).astype(np.int8)
+    return np.asarray(np.clip(steps, -STEPS_MOST, STEPS_MOST), np.int8)
 
 
 def restore(vectors: NDArray[np.int8]) -> Floats:

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from matcher import templates
 from matcher.calibration import finger_score
+from matcher.embedding import MODEL as VECTORS
 from matcher.errors import Malformed, ModelUnavailable
 from matcher.face import EMBEDDING, FaceEngine, face_score
 from matcher.face import compare as compare_faces
@@ -111,6 +113,17 @@ class Engine:
             Reference(_choose_fingers(prints), face),
             tuple(quality for _, quality in extracted),
             find_misplaced(prints),
+        )
+
+    def is_current(self, reference: Reference) -> bool:
+        """Whether this engine would make templates of the same models, vectors among them.
+
+        A finger without minutiae may have none; every other has one since there are vectors.
+        """
+        if not templates.models_of(reference) <= set(self.models):
+            return False
+        return VECTORS not in self.models or all(
+            finger.vector_model or not len(finger.minutiae) for finger in reference.fingers
         )
 
     def compare(self, probe: Reference, reference: Reference) -> Comparison:

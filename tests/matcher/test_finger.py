@@ -14,7 +14,9 @@ from matcher.errors import Malformed
 from matcher.extraction import FINGER_MOST_PX, extract_finger
 from matcher.finger import FingerEngine
 from matcher.quality import TOO_LARGE
+from matcher.ridges import RidgeField, measure
 from matcher.runtime import MANIFEST
+from matcher.spectrum import Complexes
 from matcher.vocabulary import FingerPosition, FingerSample, FingerTemplate
 from models.synthesis.persons import Person, capture_fingers
 
@@ -71,11 +73,13 @@ def test_one_look_gives_what_both_halves_give(
 def test_each_print_is_looked_at_once(
     embedder: Embedder, samples: tuple[FingerSample, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
-    true_measure = extraction.measure
-    monkeypatch.setattr(
-        extraction, "measure", lambda spectra: looks.append(1) or true_measure(spectra)
-    )
+    looks: list[int] = []
+
+    def measure_counted(spectra: Complexes) -> RidgeField:
+        looks.append(1)
+        return measure(spectra)
+
+    monkeypatch.setattr(extraction, "measure", measure_counted)
     FingerEngine(embedder).extract(samples[0])
     assert len(looks) == 1
 

@@ -26,7 +26,8 @@ from matcher.vocabulary import (
 def with_vectors(reference: Reference, *positions: int, seed: int = 0) -> Reference:
     """The reference with a random unit vector on some fingers, on all if none is named."""
     rng = np.random.default_rng(seed)
-    drawn = quantise(normalise(rng.normal(size=(len(reference.fingers), DIMENSIONS))))
+    shape = len(reference.fingers), DIMENSIONS
+    drawn = quantise(normalise(rng.normal(size=shape).astype(np.float32)))
     fingers = tuple(
         replace(finger, vector=vector, reliability=70, vector_model="vectors-1")
         if finger.position in positions or not positions
@@ -172,7 +173,7 @@ def test_an_honest_length_over_a_cut_body_is_malformed() -> None:
 
 
 GOOD = draw_finger(np.random.default_rng(1), FingerPosition.RIGHT_INDEX, 20)
-VECTOR = quantise(normalise(np.random.default_rng(2).normal(size=DIMENSIONS)))
+VECTOR = quantise(normalise(np.random.default_rng(2).normal(size=DIMENSIONS).astype(np.float32)))
 SEEN = replace(GOOD, vector=VECTOR, reliability=70, vector_model="vectors-1")
 FACE = FaceTemplate(np.full(16, 0.25, np.float32), 60, "face")
 
