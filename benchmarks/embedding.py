@@ -23,7 +23,8 @@ from benchmarks.embedding_baseline import fit
 from benchmarks.prints import DATA, FVC_SETS, SETS, Print, read_set
 from benchmarks.rates import Scores, bound, find_eer, find_fnmr
 from benchmarks.results import FOLDER, Measure, write
-from matcher.embedding import DIMENSIONS, MODEL, PATCH_PX, Embedded, Embedder
+from matcher.codes import DIMENSIONS
+from matcher.embedding import MODEL, PATCH_PX, Embedded, Embedder
 from matcher.features import Features, read_features
 from matcher.pose import MODEL as POSE_MODEL
 from matcher.pose import PoseFinder

@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from matcher.codes import DIMENSIONS
 from matcher.features import LEVELS, MAP_STEP_PX, Features, read_features
 from matcher.pose import UPRIGHT, Pose, PoseFinder
 from matcher.runtime import open_session
@@ -25,23 +26,12 @@ from matcher.vocabulary import FingerSample
 MODEL = "finger-vector-1"
 """Manifest id of the network; also the id of vectors, which changes whenever they would."""
 
-DIMENSIONS = 128
-"""Numbers per vector."""
-
 PATCH_PX = 144
 """Side of the patch at 250 dpi: 14.6 mm, as much as most flat prints show around the core."""
 
 CORE_AT_PX = (71.5, 63.5)
 """Column and row of the core in the patch: in the middle, and a little above it, because more of
 a print lies below its core than above."""
-
-
-STEPS = 254.0
-"""Steps of a template's vector per unit: 1/254. A number beyond half of the whole length, which
-hardly occurs among 128, is cut off at 127 steps; the mean cosine moves by less than 0.001."""
-
-STEPS_MOST = 127
-"""Largest number of a template's vector, in steps; -128 is not used, so that all can be negated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,17 +87,6 @@ class Embedder:
         """Unit vectors of patches, one each."""
         (vectors,) = self._session.run(None, {"patch": patches})
         return normalise(np.asarray(vectors, np.float32))
-
-
-def quantise(vectors: Floats) -> NDArray[np.int8]:
-    """Unit vectors in the form that templates keep: int8 in steps of 1/STEPS."""
-    steps = np.rint(vectors * np.float32(STEPS))
-    return np.asarray(np.clip(steps, -STEPS_MOST, STEPS_MOST), np.int8)
-
-
-def restore(vectors: NDArray[np.int8]) -> Floats:
-    """Unit vectors from the form that templates keep."""
-    return normalise(vectors.astype(np.float32))
 
 
 def normalise(vectors: Floats) -> Floats:

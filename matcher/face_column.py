@@ -16,8 +16,7 @@ import numpy as np
 from numba import carray, njit
 from numpy.typing import NDArray
 
-from matcher.columns import ABSENT
-from matcher.memory import Blocks, point_to
+from matcher.memory import ABSENT, Blocks, point_to
 
 FULL_SCALE = 32_767
 """What stands for 1: the largest of 16 bits, and its square, the largest sum, fits 32 bits."""

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from matcher import embedding
-from matcher.embedding import Embedder, quantise
+from matcher.codes import quantise
+from matcher.embedding import Embedder
 from matcher.extraction import MODEL, describe, extract_finger, keep_waves, look, read
 from matcher.features import Features, derive
 from matcher.vocabulary import FingerSample, FingerTemplate, Quality

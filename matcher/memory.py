@@ -15,6 +15,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+ABSENT = -1
+"""Handle of a code that a person does not have."""
+
 FIRST_BLOCKS = 16
 """Addresses reserved at first; the list doubles when full."""
 

@@ -90,6 +90,10 @@ class Shortlist:
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
 
+    def cut(self, length: int) -> Shortlist:
+        """The best of the list."""
+        return Shortlist(self.rows[:length], self.scores[:length])
+
 
 @dataclass(slots=True, eq=False)
 class _Stage:
@@ -263,6 +267,25 @@ class Planes:
                     wanted &= np.isin(slab.partitions[: len(wanted)], codes)
                 found.append(np.flatnonzero(wanted) + number * self._slab_rows)
         return np.concatenate(found)
+
+    def is_live(
+        self, rows: NDArray[np.int64], partitions: Collection[int] | None
+    ) -> NDArray[np.bool_]:
+        """Whether rows hold a person of some partitions, of all if None; bool (n,)."""
+        live = np.zeros(len(rows), np.bool_)
+        codes = [self._codes[p] for p in partitions or () if p in self._codes]
+        numbers, places = np.divmod(rows, self._slab_rows)
+        for number in np.unique(numbers):
+            slab, at = self._slabs[number], np.flatnonzero(numbers == number)
+            live[at] = slab.masks[places[at]] != 0
+            if partitions is not None:
+                live[at] &= np.isin(slab.partitions[places[at]], codes)
+        return live
+
+    def partition_of(self, row: int) -> int:
+        """The partition of a person."""
+        slab, place = self._find(row)
+        return self.partitions[int(slab.partitions[place])]
 
     def bytes_used(self) -> int:
         """Bytes of all rows that were ever opened."""

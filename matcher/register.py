@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns import ABSENT
 from matcher.idmap import VACANT, IdMap
+from matcher.memory import ABSENT
 
 FREE = -1
 """Reference id of a row that no person has."""
@@ -33,6 +33,10 @@ class Handles:
 
     minutiae: NDArray[np.int64]
     faces: NDArray[np.int64]
+
+    def part(self, wanted: slice) -> Handles:
+        """The handles of some of the persons."""
+        return Handles(self.minutiae[wanted], self.faces[wanted])
 
 
 class Register:

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from matcher import minutiae_column
 from matcher.candidates import Scratch, Side, make_scratch
-from matcher.columns import ABSENT
 from matcher.cylinders import (
     MAX_MINUTIAE,
     Target,
     describe_into,
     make_target,
 )
-from matcher.memory import point_to
+from matcher.memory import ABSENT, point_to
 from matcher.minutiae_column import HEADER_WORDS, MinutiaeColumn
 from matcher.pairing import (
     Columns,

@@ -120,7 +120,7 @@ class FingerTemplate:
 
     minutiae: array of MINUTIA, shape (n,); empty for an unusable finger, which never matches.
     width, height: extent of the sample in pixels at 500 dpi. model: id of the extractor.
-    vector: int8, shape (128,), the unit vector in steps of 1/254 (`embedding.quantise`); shape (0,)
+    vector: int8, shape (128,), the unit vector in steps of 1/254 (`codes.quantise`); shape (0,)
     where no finger was seen or no network ran. reliability: 0-100, what the vector is worth in
     fusion. vector_model: id of the network, empty without a vector.
     """
@@ -181,7 +181,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One entry of a candidate list. reference_id: the opaque number given at enrolment."""
+    """One entry of a candidate list. reference_id: the opaque number given at enrolment.
+
+    hands_swapped: found by taking the probe's right hand for the left and the other way round;
+    the positions of the comparison are those of the reference.
+    """
 
     reference_id: int
     comparison: Comparison
+    hands_swapped: bool = False

@@ -45,12 +45,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnCandidate:
-    """An own data set that the probe resembles; a proposal of the engine, not a hit."""
+    """An own data set that the probe resembles; a proposal of the engine, not a hit.
+
+    hands_swapped: it resembles it with the right hand taken for the left; positions are those of
+    the data set.
+    """
 
     reference_number: str
     score: float
     finger_scores: Mapping[FingerPosition, float]
     face_score: float | None
+    hands_swapped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ def identify(
                 at_most=min(wanted, limits.candidates),
                 compare_face=probe.face is not None,
                 deadline=deadline,
+                everyone=False,
+                source=f"{actor.unit}/{actor.user}",
             )
             candidates = _name_candidates(node, found)
             finding = Finding.CANDIDATES if candidates else Finding.NEGATIVE
@@ -159,6 +166,7 @@ def _name_candidates(node: Node, found: tuple[Candidate, ...]) -> tuple[OwnCandi
             score=candidate.comparison.score,
             finger_scores=candidate.comparison.fingers,
             face_score=candidate.comparison.face,
+            hands_swapped=candidate.hands_swapped,
         )
         for candidate in found
         if candidate.reference_id in names

@@ -22,7 +22,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from matcher.embedding import DIMENSIONS, Embedder
+from matcher.codes import DIMENSIONS
+from matcher.embedding import Embedder
 from matcher.features import Features
 from matcher.pose import PoseFinder
 from matcher.runtime import MANIFEST, read_model

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import templates
-from matcher.embedding import restore
+from matcher.codes import restore
 from matcher.engine import Engine
 from matcher.errors import Malformed, ModelMismatch, ModelUnavailable
 from matcher.extraction import extract_finger

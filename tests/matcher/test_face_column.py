@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from matcher.columns import ABSENT
 from matcher.face_column import FULL_SCALE, FaceCodes, quantise
+from matcher.memory import ABSENT
 
 
 def draw(count: int, dimensions: int, *, spread: float = 0.5) -> NDArray[np.float32]:
@@ -15,7 +15,8 @@ def draw(count: int, dimensions: int, *, spread: float = 0.5) -> NDArray[np.floa
     vectors = middle / np.linalg.norm(middle) + spread * rng.normal(
         size=(count, dimensions)
     ) / np.sqrt(dimensions)
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(units, np.float32)
 
 
 @pytest.mark.parametrize("dimensions", [1, 15, 16, 128, 131, 512])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from matcher import embedding, extraction
-from matcher.embedding import DIMENSIONS, Embedder, quantise, restore
+from matcher.codes import DIMENSIONS, quantise, restore
+from matcher.embedding import Embedder
 from matcher.errors import Malformed
 from matcher.extraction import FINGER_MOST_PX, extract_finger
 from matcher.finger import FingerEngine

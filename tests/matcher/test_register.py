@@ -5,7 +5,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from matcher.columns import ABSENT
+from matcher.memory import ABSENT
 from matcher.register import FREE, SLAB_ROWS, Handles, Register
 
 ROWS = [0, 5, SLAB_ROWS - 1, SLAB_ROWS, 9 * SLAB_ROWS + 17]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import shortlist
-from matcher.columns import ABSENT
 from matcher.cylinders import MAX_MINUTIAE, choose_minutiae
 from matcher.lineup import is_comparable, line_up
+from matcher.memory import ABSENT
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.pairing import compare, describe
 from matcher.shortlist import compare_persons, prepare_probe

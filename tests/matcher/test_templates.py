@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from benchmarks.galleries import FACE_MODEL, FINGER_MODEL, Draw, draw_finger, draw_reference
 from matcher import templates
-from matcher.embedding import DIMENSIONS, normalise, quantise
+from matcher.codes import DIMENSIONS, quantise
+from matcher.embedding import normalise
 from matcher.errors import Malformed
 from matcher.vocabulary import (
     MINUTIA,
