@@ -50,6 +50,7 @@ class Act(StrEnum):
     ASSESS_QUALITY = "ASSESS_QUALITY"
     ENROL = "ENROL"
     RECAPTURE = "RECAPTURE"
+    REPORT_OBSTACLE = "REPORT_OBSTACLE"
     UPDATE_STATUS = "UPDATE_STATUS"
     CORRECT = "CORRECT"
     ERASE = "ERASE"
@@ -74,6 +75,7 @@ class Act(StrEnum):
     DELIVER = "DELIVER"
     RECEIVE_NOTICE = "RECEIVE_NOTICE"
     SWEEP = "SWEEP"
+    RAISE_ALARM = "RAISE_ALARM"
     REQUEST_SEARCH = "REQUEST_SEARCH"
     VERIFY_SEARCH = "VERIFY_SEARCH"
     READ_SEARCH = "READ_SEARCH"
@@ -177,6 +179,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.ASSESS_QUALITY: _LOOK,
         Act.ENROL: _DESK,
         Act.RECAPTURE: _DESK,
+        Act.REPORT_OBSTACLE: _DESK,
         Act.UPDATE_STATUS: _OFFICE,
         Act.CORRECT: _OFFICE,
         Act.ERASE: {Role.SUPERVISOR: _CASEWORK},
@@ -206,6 +209,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.DECLARE_EXTENSION: {Role.SUPERVISOR: _RUNNING},
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
+        Act.RAISE_ALARM: _NODE,
         Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
         Act.REQUEST_SEARCH: _REQUESTERS,
         Act.VERIFY_SEARCH: _VERIFIERS,
