@@ -52,7 +52,7 @@ def transmit_many(story: Story, place: str, count: str) -> None:
     story.europe.send_all(STATES[place], "TransmitDataSet", requests)
 
 
-@fact("{number} data sets wait at the centre")
+@fact("The centre has {number} data sets still to compare")
 def wait_at_centre(story: Story, count: str) -> None:
     """Stored and not compared yet."""
     with story.europe.centre.centre.ledger.read() as entries:
