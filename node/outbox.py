@@ -188,8 +188,8 @@ def _take_receipt(node: Node, transaction: Transaction, parcel: Parcel, response
         dossiers.change(transaction, number, delivery=Delivery.TRANSMITTED)
         what = "The central system compares."
         # Our own reading of the limit: a centre that grants itself more is late all the same.
-        lane = METHODS[parcel.method].FromString(parcel.content).lane
-        limit = deadlines.comparison(received_at, lane == central_pb2.LANE_URGENT)
+        sent: Any = METHODS[parcel.method].FromString(parcel.content)
+        limit = deadlines.comparison(received_at, sent.lane == central_pb2.LANE_URGENT)
         kind = TaskKind.AWAIT_COMPARISON
         tasks.add(transaction, acts.open_task(node, kind, number, what, limit=limit))
 

@@ -18,6 +18,7 @@ from node import alarms, calls, casework, custody, enrolment, inbox, outbox
 from node.access import Actor
 from node.assembly import Node
 from node.enrolment import Enrolment
+from node.errors import OutOfTurn
 from node.outbox import Step
 from node.store import records
 from node.vocabulary import Lane, TaskKind
@@ -72,9 +73,8 @@ def receive_all(node: Node, centre: Centre) -> None:
     raise AssertionError("the centre did not examine")
 
 
-def status_of(node: Node, actor: Actor) -> nap_pb2.GetStatusResponse:
-    answer: Any = calls.CALLS["GetStatus"](node, actor, nap_pb2.GetStatusRequest())
-    return answer
+def status_of(node: Node, actor: Actor) -> Any:
+    return calls.CALLS["GetStatus"](node, actor, nap_pb2.GetStatusRequest())
 
 
 def alarms_in(node: Node, desk: Actor) -> list[str]:
@@ -177,5 +177,5 @@ def test_nobody_ends_an_alarm_by_hand(
         for task in casework.list_due(line, desk).tasks
         if task.kind is TaskKind.COMPARISON_OVERDUE
     )
-    with pytest.raises(casework.OutOfTurn):
+    with pytest.raises(OutOfTurn):
         casework.finish_task(line, desk, "f", alarm.task_id)

@@ -101,10 +101,16 @@ def test_crossing_and_application_in_one_state_are_one_person_if_own_data_are_se
     assert Policy().include_own
 
 
+def link_in(text: str) -> Link:
+    """A link as the table writes it: one-other:state."""
+    pair, state = text.split(":")
+    one, other = pair.split("-")
+    return Link(one, other, LinkState(state))
+
+
 @pytest.mark.table("S_sequence")
 def test_links_make_one_person_of_several_data_sets(row: Mapping[str, str]) -> None:
-    pairs = [link.split(":") for link in row["links"].split()]
-    links = tuple(Link(*pair.split("-"), LinkState(state)) for pair, state in pairs)
+    links = tuple(map(link_in, row["links"].split()))
     left = [name for name in row["references"].split() if name != row["erased"]]
     if row["erased"]:
         links = without(links, row["erased"])
