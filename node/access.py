@@ -50,6 +50,7 @@ class Act(StrEnum):
     ASSESS_QUALITY = "ASSESS_QUALITY"
     ENROL = "ENROL"
     RECAPTURE = "RECAPTURE"
+    REPORT_OBSTACLE = "REPORT_OBSTACLE"
     UPDATE_STATUS = "UPDATE_STATUS"
     CORRECT = "CORRECT"
     ERASE = "ERASE"
@@ -75,6 +76,7 @@ class Act(StrEnum):
     RECEIVE_NOTICE = "RECEIVE_NOTICE"
     SWEEP = "SWEEP"
     RE_EMBED = "RE_EMBED"
+    RAISE_ALARM = "RAISE_ALARM"
     REQUEST_SEARCH = "REQUEST_SEARCH"
     VERIFY_SEARCH = "VERIFY_SEARCH"
     READ_SEARCH = "READ_SEARCH"
@@ -178,6 +180,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.ASSESS_QUALITY: _LOOK,
         Act.ENROL: _DESK,
         Act.RECAPTURE: _DESK,
+        Act.REPORT_OBSTACLE: _DESK,
         Act.UPDATE_STATUS: _OFFICE,
         Act.CORRECT: _OFFICE,
         Act.ERASE: {Role.SUPERVISOR: _CASEWORK},
@@ -207,6 +210,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.DECLARE_EXTENSION: {Role.SUPERVISOR: _RUNNING},
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
+        Act.RAISE_ALARM: _NODE,
         Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
         Act.RE_EMBED: _NODE,
         Act.REQUEST_SEARCH: _REQUESTERS,

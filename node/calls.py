@@ -17,7 +17,7 @@ from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from node import (
     admission,
-    captures,
+    capture_calls,
     casework,
     clock_calls,
     custody,
@@ -37,16 +37,6 @@ from node.assembly import Node
 from node.store.extensions import ExtensionKind
 
 Call = Callable[[Node, Actor, Any], Message]
-
-
-def assess_quality(
-    node: Node, actor: Actor, request: nap_pb2.AssessQualityRequest
-) -> nap_pb2.AssessQualityResponse:
-    """Quality of every sample, nothing stored."""
-    assessment = captures.assess(node, actor, request.capture)
-    return nap_pb2.AssessQualityResponse(
-        samples=map(messages.quality_to, assessment.samples), sufficient=assessment.sufficient
-    )
 
 
 def enrol(node: Node, actor: Actor, request: nap_pb2.EnrolRequest) -> nap_pb2.EnrolResponse:
@@ -250,7 +240,8 @@ def get_case(node: Node, actor: Actor, request: nap_pb2.GetCaseRequest) -> nap_p
     """Tell all that is known about one data set."""
     number = wire.text("reference_number", request.reference_number)
     case = casework.get_case(node, actor, number)
-    return nap_pb2.GetCaseResponse(case=messages.case_to(case, node.now()))
+    scans = messages.scans_of(request)
+    return nap_pb2.GetCaseResponse(case=messages.case_to(case, node.now(), scans_of=scans))
 
 
 def list_due(node: Node, actor: Actor, request: nap_pb2.ListDueRequest) -> nap_pb2.ListDueResponse:
@@ -358,7 +349,6 @@ def get_status(
 
 
 CALLS: Mapping[str, Call] = {
-    "AssessQuality": assess_quality,
     "Enrol": enrol,
     "EnrolStream": enrol_stream,
     "Recapture": recapture_,
@@ -382,6 +372,7 @@ CALLS: Mapping[str, Call] = {
     "ReadAudit": read_audit,
     "VerifyAudit": verify_audit,
     "GetStatus": get_status,
+    **capture_calls.CALLS,
     **clock_calls.CALLS,
     **police_calls.CALLS,
 }

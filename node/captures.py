@@ -80,12 +80,7 @@ def examine(node: Node, capture: Capture) -> Examined:
 def check_placement(examined: Examined) -> tuple[Violation, ...]:
     """What the ridges say against the positions: a swap (Q02), or a finger there twice (Q06)."""
     return tuple(
-        broken(
-            "Q02" if pair.swapped else "Q06",
-            "capture.fingers",
-            "38(1)",
-            rule=f"Positions {pair.one:d} and {pair.other:d} do not hold the same finger.",
-        )
+        law.check_placement(pair.one, pair.other, swapped=pair.swapped)
         for pair in examined.misplaced
     )
 

@@ -16,7 +16,7 @@ from interfaces.eurodac.codes import broken
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.outcome import HitState
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
-from node import acts, clock, dispatch
+from node import acts, alarms, clock, dispatch
 from node.access import Act, Actor, Purpose, Role, purpose_of_number
 from node.acts import Deed, Written
 from node.assembly import Node
@@ -24,6 +24,7 @@ from node.audit import Outcome
 from node.errors import NotFound, OutOfTurn
 from node.store import Transaction, dossiers, events, hits, tasks
 from node.store.hits import StoredHit
+from node.store.transaction import THE_NODE
 from node.vocabulary import Case, CaseHit, Page, TaskKind
 
 TASKS_USUALLY = 100
@@ -82,6 +83,7 @@ def list_due(
     with acts.conduct(node, deed):
         at_most = min(page_size or TASKS_USUALLY, node.settings.limits.page)
         clock.refresh(node)
+        alarms.raise_due(node)
         with node.store.read() as transaction:
             page = tasks.list_due(transaction, before=before, at_most=at_most, after=page_token)
         acts.record(node, deed, Outcome.DONE, detail=f"{len(page.tasks)} tasks")
@@ -98,8 +100,10 @@ def finish_task(node: Node, actor: Actor, request_id: str, task_id: str) -> None
             raise OutOfTurn(f"{task.kind} is closed by what it waits for")
         number = task.reference_number
         tasks.close_one(transaction, task_id, node.now())
-        dossiers.change(transaction, number)
-        return Written(task_id.encode(), number, reference_number=number, detail=task.kind)
+        if number:
+            dossiers.change(transaction, number)
+        owner = number or THE_NODE
+        return Written(task_id.encode(), owner, reference_number=number, detail=task.kind)
 
     with acts.conduct(node, deed):
         request = acts.name_request(deed, request_id, task_id)
@@ -174,7 +178,9 @@ def read_case(transaction: Transaction, reference_number: str) -> Case:
 NEXT_STEPS = {name: TaskKind(name) for name in StepName}
 """Complete: every legal step has the task that reminds of it."""
 
-FINISHED_BY_HAND = frozenset({*NEXT_STEPS.values(), TaskKind.RELEASE, TaskKind.REFER})
+FINISHED_BY_HAND = frozenset(
+    {*NEXT_STEPS.values(), TaskKind.RELEASE, TaskKind.REFER, TaskKind.REFER_CHILD}
+)
 """Work that an official says is done; everything else is ended by what it waits for."""
 
 

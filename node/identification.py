@@ -20,7 +20,7 @@ from node.access import Act, Actor, Purpose, purpose_of_number
 from node.acts import Deed
 from node.assembly import Node
 from node.audit import Outcome
-from node.store import biometrics
+from node.store import biometrics, dossiers
 from node.vocabulary import SampleQuality
 
 CANDIDATES_USUALLY = 20
@@ -103,17 +103,18 @@ def identify(
         finding = Finding.INCONCLUSIVE
         candidates: tuple[OwnCandidate, ...] = ()
         if _has_substance(probe):
+            at_most = min(wanted, limits.candidates)
             found = node.gallery.search(
                 probe,
                 partitions=access.searchable(actor, Act.IDENTIFY),
                 threshold=lowest,
-                at_most=min(wanted, limits.candidates),
+                at_most=at_most + _count_expired(node),
                 compare_face=probe.face is not None,
                 deadline=deadline,
                 everyone=False,
                 source=f"{actor.unit}/{actor.user}",
             )
-            candidates = _name_candidates(node, found)
+            candidates = _name_candidates(node, found)[:at_most]
             finding = Finding.CANDIDATES if candidates else Finding.NEGATIVE
         acts.record(node, deed, Outcome.DONE, detail=f"{finding} {len(candidates)}")
         return Identification(finding, candidates, examined.samples, len(node.gallery))
@@ -145,7 +146,7 @@ def compare(
 def _find_other(node: Node, capture: terms_pb2.Capture | None, reference_number: str) -> Reference:
     if reference_number:
         with node.store.read() as transaction:
-            return biometrics.get_reference(transaction, reference_number)
+            return biometrics.get_reference(transaction, reference_number, node.now())
     if capture is None:
         rule = "A capture or a reference number to compare with is given."
         raise RuleBroken(broken("V04", "against", "profile", rule=rule))
@@ -154,11 +155,18 @@ def _find_other(node: Node, capture: terms_pb2.Capture | None, reference_number:
     return captures.examine(node, read).reference
 
 
+def _count_expired(node: Node) -> int:
+    """Who may stand in the list and is left out of it, so that nobody loses a place to them."""
+    with node.store.read() as transaction:
+        return dossiers.count_expired(transaction, node.now())
+
+
 def _name_candidates(node: Node, found: tuple[Candidate, ...]) -> tuple[OwnCandidate, ...]:
-    """Candidates by their reference numbers; who was erased meanwhile is left out."""
+    """Candidates by their reference numbers; left out is who was erased meanwhile, or will be by
+    the next sweep because the retention has ended."""
     with node.store.read() as transaction:
         names = biometrics.name_references(
-            transaction, tuple(candidate.reference_id for candidate in found)
+            transaction, tuple(candidate.reference_id for candidate in found), node.now()
         )
     return tuple(
         OwnCandidate(

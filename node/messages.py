@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from interfaces import wire
+from interfaces.doorway import MAX_MESSAGE_BYTES
 from interfaces.eurodac.capture import Accompaniment, AgeProof, MinorSafeguards
 from interfaces.eurodac.circumstances import Circumstances
 from interfaces.formats.errors import FormatRefused
@@ -21,6 +22,9 @@ from node.vocabulary import Case, CaseHit, Lane, Receipt, SampleQuality, Standin
 
 MAX_THRESHOLD = 200.0
 """Highest threshold, -10·log10 FMR: far beyond what ten fingers of one person reach."""
+
+MAX_CASE_BYTES = MAX_MESSAGE_BYTES - 1024
+"""Most bytes of a case: a message less its envelope, which takes a few bytes."""
 
 _LANES: Mapping[int, Lane] = {
     central_pb2.LANE_UNSPECIFIED: Lane.NORMAL,
@@ -145,8 +149,29 @@ def hit_to(hit: CaseHit) -> nap_pb2.CaseHit:
     )
 
 
-def case_to(case: Case, now: datetime) -> nap_pb2.Case:
-    """All that is known about one data set."""
+def case_to(case: Case, now: datetime, *, scans_of: str | None = None) -> nap_pb2.Case:
+    """All that is known about one data set.
+
+    scans_of: the number of the data set whose document scans come along, None for all; the others
+    have no image. FormatRefused where all that is asked for does not fit into one message.
+    """
+    message = _whole_case_to(case, now)
+    if scans_of is not None:
+        for data_set in (message.data_set, *(hit.data_set for hit in message.hits)):
+            if data_set.reference_number != scans_of:
+                for scan in data_set.document_scans:
+                    scan.ClearField("image")
+    if message.ByteSize() > MAX_CASE_BYTES:
+        raise FormatRefused(
+            "L01 TOO_LARGE",
+            "case.document_scans",
+            f"the case has {message.ByteSize()} bytes with its scans; {MAX_CASE_BYTES} fit",
+            "name in scans_of the data set whose scans you want, or nobody's with an empty text",
+        )
+    return message
+
+
+def _whole_case_to(case: Case, now: datetime) -> nap_pb2.Case:
     finding = "UNSPECIFIED" if case.finding is None else case.finding
     return nap_pb2.Case(
         reference_number=case.reference_number,
@@ -159,6 +184,11 @@ def case_to(case: Case, now: datetime) -> nap_pb2.Case:
         retained_until=_maybe(case.retained_until),
         revision=case.revision,
     )
+
+
+def scans_of(request: nap_pb2.GetCaseRequest | nap_pb2.WatchCaseRequest) -> str | None:
+    """The data set whose scans a request asks for; None for all."""
+    return wire.text("scans_of", request.scans_of) if request.HasField("scans_of") else None
 
 
 def identification_to(found: Identification) -> nap_pb2.IdentifyResponse:
@@ -205,6 +235,8 @@ def standing_to(standing: Standing) -> nap_pb2.GetStatusResponse:
         central_reachable=standing.central_reachable,
         central_answered_at=_maybe(standing.central_answered_at),
         now=wire.instant_to(standing.now),
+        comparisons_overdue=standing.comparisons_overdue,
+        oldest_comparison_due=_maybe(standing.oldest_comparison_due),
     )
 
 

@@ -26,6 +26,7 @@ from google.protobuf.message_factory import GetMessageClass
 from interfaces import wire
 from interfaces.central.client import CentralBusy, CentralFaulty
 from interfaces.central.errors import CentralRefused, CentralUnavailable
+from interfaces.eurodac import deadlines
 from interfaces.formats import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.profile import CENTRAL_FILES, calls
@@ -159,7 +160,7 @@ def _settle(node: Node, parcel: Parcel, response: Message) -> Progress:
 
 
 def _check_receipt(parcel: Parcel, response: Any) -> None:
-    """A receipt has dates from which limits and retention can be counted; else it is none."""
+    """A receipt has a date from which limits and retention can be counted; else it is none."""
     if parcel.method not in dispatch.WITH_BIOMETRICS:
         return
     try:
@@ -186,9 +187,11 @@ def _take_receipt(node: Node, transaction: Transaction, parcel: Parcel, response
     if dossier.delivery is Delivery.QUEUED:
         dossiers.change(transaction, number, delivery=Delivery.TRANSMITTED)
         what = "The central system compares."
-        task = acts.open_task(node, TaskKind.AWAIT_COMPARISON, number, what, article="38(2)")
-        due = wire.instant_from(receipt.compare_by)
-        tasks.add(transaction, replace(task, due=due))
+        # Our own reading of the limit: a centre that grants itself more is late all the same.
+        sent: Any = METHODS[parcel.method].FromString(parcel.content)
+        limit = deadlines.comparison(received_at, sent.lane == central_pb2.LANE_URGENT)
+        kind = TaskKind.AWAIT_COMPARISON
+        tasks.add(transaction, acts.open_task(node, kind, number, what, limit=limit))
 
 
 def _note_transmission(transaction: Transaction, dossier: Dossier, received_at: datetime) -> None:

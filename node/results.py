@@ -30,7 +30,7 @@ FINDINGS: Mapping[int, Finding] = {
     central_pb2.ComparisonResult.OUTCOME_STORED_ONLY: Finding.STORED_ONLY,
 }
 
-WAITED_FOR = (TaskKind.AWAIT_COMPARISON, TaskKind.TRANSMIT)
+WAITED_FOR = (TaskKind.AWAIT_COMPARISON, TaskKind.COMPARISON_OVERDUE, TaskKind.TRANSMIT)
 """Tasks that a result ends; it may overtake the receipt of its own transmission."""
 
 STANDING = frozenset({HitState.CHECKING, HitState.CONFIRMED})

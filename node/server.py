@@ -13,7 +13,7 @@ from types import TracebackType
 
 from interfaces import profile
 from interfaces.doorway import Doorway, TlsFiles, open_doorway
-from node import custody
+from node import alarms, custody
 from node.assembly import Node, close
 from node.errors import NodeError, SettingsWrong
 from node.inbox import Follower
@@ -126,6 +126,7 @@ def _keep(
 def _sweep(node: Node) -> None:
     try:
         erased = custody.sweep(node)
+        alarms.raise_due(node)
     except NodeError as error:
         log.warning("the sweep failed and is tried again: %s", type(error).__name__)
         return

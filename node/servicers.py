@@ -129,19 +129,25 @@ class Door:
                 message = f"{MAX_WATCHERS} cases are watched already"
                 refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message, wait=COME_BACK)
             try:
-                yield from self._changes(context, actor, number, request.after_revision)
+                yield from self._changes(context, actor, number, request)
             finally:
                 self._watchers.release()
 
     def _changes(
-        self, context: grpc.ServicerContext, actor: Actor, number: str, seen: int
+        self,
+        context: grpc.ServicerContext,
+        actor: Actor,
+        number: str,
+        request: nap_pb2.WatchCaseRequest,
     ) -> Iterator[nap_pb2.WatchCaseResponse]:
+        seen, scans = request.after_revision, messages.scans_of(request)
         # The first reading asks for access and whether there is such a case at all.
         case = casework.get_case(self._node, actor, number)
         while context.is_active() and not self._closing.is_set():
             if case.revision > seen:
                 seen = case.revision
-                yield nap_pb2.WatchCaseResponse(case=messages.case_to(case, self._node.now()))
+                shown = messages.case_to(case, self._node.now(), scans_of=scans)
+                yield nap_pb2.WatchCaseResponse(case=shown)
             revision = casework.wait_for_change(
                 self._node, number, after_revision=seen, timeout_seconds=WATCH_SECONDS
             )

@@ -217,10 +217,18 @@ def status(answer: nap_pb2.GetStatusResponse) -> None:
         ("gallery", f"{answer.persons} persons, {agrees}"),
         ("outbox", f"{answer.queued_urgent} urgent, {answer.queued_normal} normal"),
         ("centre", f"{reach}, last answer {instant(answer.central_answered_at) or 'never'}"),
+        ("comparisons", _overdue(answer)),
         ("time", instant(answer.now)),
     ):
         table.add_row(name, value)
     console.print(table)
+
+
+def _overdue(answer: nap_pb2.GetStatusResponse) -> str:
+    if not answer.comparisons_overdue:
+        return "none overdue"
+    since = instant(answer.oldest_comparison_due)
+    return f"[red]{answer.comparisons_overdue} overdue[/red], the longest since {since}"
 
 
 def _scores(candidate: nap_pb2.OwnCandidate) -> str:

@@ -9,7 +9,7 @@ from node.access import Act, Actor, Purpose
 from node.acts import Deed
 from node.assembly import Node, gallery_agrees
 from node.audit import Outcome
-from node.store import parcels
+from node.store import parcels, tasks
 from node.vocabulary import Standing
 
 PACKAGE = "eurodac-node"
@@ -23,6 +23,7 @@ def describe(node: Node, actor: Actor) -> Standing:
         with node.store.read() as transaction:
             queued = parcels.count(transaction)
             oldest = parcels.find_oldest(transaction)
+            overdue, oldest_due = tasks.count_overdue(transaction, node.now())
         acts.record(node, deed, Outcome.DONE)
         return Standing(
             version=version(PACKAGE),
@@ -35,4 +36,6 @@ def describe(node: Node, actor: Actor) -> Standing:
             central_answered_at=node.line.answered_at,
             now=node.now(),
             models=node.engine.models,
+            comparisons_overdue=overdue,
+            oldest_comparison_due=oldest_due,
         )

@@ -104,8 +104,13 @@ class Station:
         except grpc.RpcError as error:
             raise _explain(error) from error
 
-    def watch(self, reference_number: str, *, after_revision: int = 0) -> Iterator[nap_pb2.Case]:
-        """The case now and after every change, until the caller stops iterating."""
+    def watch(
+        self, reference_number: str, *, after_revision: int = 0, scans_of: str | None = None
+    ) -> Iterator[nap_pb2.Case]:
+        """The case now and after every change, until the caller stops iterating.
+
+        scans_of: whose document scans come along, None for all that fit into a message.
+        """
         descriptor = CALLS["WatchCase"]
         stub = self._channel.unary_stream(
             _path(descriptor),
@@ -113,7 +118,7 @@ class Station:
             response_deserializer=nap_pb2.WatchCaseResponse.FromString,
         )
         request = nap_pb2.WatchCaseRequest(
-            reference_number=reference_number, after_revision=after_revision
+            reference_number=reference_number, after_revision=after_revision, scans_of=scans_of
         )
         stream = stub(request, metadata=self._metadata)
         try:

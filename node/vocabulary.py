@@ -53,6 +53,7 @@ class TaskKind(StrEnum):
     RECAPTURE = "RECAPTURE"
     RETAKE = "RETAKE"
     AWAIT_COMPARISON = "AWAIT_COMPARISON"
+    COMPARISON_OVERDUE = "COMPARISON_OVERDUE"
     CHECK_HIT = "CHECK_HIT"
     REPORT_FALSE_HIT = "REPORT_FALSE_HIT"
     RESOLVE_REFUSAL = "RESOLVE_REFUSAL"
@@ -72,6 +73,7 @@ class TaskKind(StrEnum):
     REGISTER = "REGISTER"
     RELEASE = "RELEASE"
     REFER = "REFER"
+    REFER_CHILD = "REFER_CHILD"
     ENTER_RESPONSIBLE = "ENTER_RESPONSIBLE"
 
 
@@ -192,3 +194,5 @@ class Standing:
     central_answered_at: datetime | None
     now: datetime
     models: tuple[str, ...] = field(default=())
+    comparisons_overdue: int = 0
+    oldest_comparison_due: datetime | None = None

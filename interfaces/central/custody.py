@@ -223,14 +223,32 @@ def erase(
                 source_reference_number=stored.reference_number, ground=request.ground
             )
             notices.tell_others(entries, stored, now=now, data_erased=content)
-        entries.erase(stored)
+        entries.erase(stored, grave_until=retention.grave_end(stored.retained_until, now))
         erased.append(stored.id)
         return central_pb2.EraseDataSetResponse(received_at=wire.instant_to(now))
 
-    response = apply_once(centre, state, request, answer=central_pb2.EraseDataSetResponse, act=act)
+    answer = central_pb2.EraseDataSetResponse
+    try:
+        response = apply_once(centre, state, request, answer=answer, act=act)
+    except UnknownDataSet:
+        if _bury_unknown(centre, state, request.reference_number):
+            raise
+        return erase(centre, state, request)  # it arrived while we looked for it
     for number in erased:
         publish(centre, number)
     return response
+
+
+def _bury_unknown(centre: Centre, state: str, number: str) -> bool:
+    """Whatever is still under way under a State's own number must not be stored when it arrives;
+    False when it has arrived already. Nobody buries another State's number."""
+    if reference.parse(number).state != state:
+        return True
+    with centre.ledger.write() as entries:
+        if entries.data_set(number) is not None:
+            return False
+        entries.bury(number, retention.grave_end(None, centre.now()))
+    return True
 
 
 def sweep(centre: Centre) -> int:
@@ -239,7 +257,8 @@ def sweep(centre: Centre) -> int:
     with centre.ledger.write() as entries:
         expired = entries.expired(now)
         for stored in expired:
-            entries.erase(stored)
+            entries.erase(stored, grave_until=retention.grave_end(stored.retained_until, now))
+        entries.level_graves(now)
     for stored in expired:
         publish(centre, stored.id)
     return len(expired)

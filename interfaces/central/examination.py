@@ -24,6 +24,7 @@ from interfaces.central.ledger import Entries
 from interfaces.central.probes import Probe
 from interfaces.central.script import COMPARISON, Kind
 from interfaces.doorway import name_places
+from interfaces.eurodac import capture as capture_law
 from interfaces.eurodac import comparison
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
@@ -237,9 +238,10 @@ def _refusals(
 def _misplaced(found: tuple[Misplacement, ...]) -> tuple[central_pb2.SampleRefusal, ...]:
     """One refusal per position that holds a finger of another position."""
     return tuple(
-        _refusal("Q02" if pair.swapped else "Q06", _HINTS[pair.swapped], position)
+        _refusal(broken.code, _HINTS[pair.swapped], position)
         for pair in found
         for position in (pair.one, pair.other)
+        for broken in [capture_law.check_placement(pair.one, pair.other, swapped=pair.swapped)]
     )
 
 

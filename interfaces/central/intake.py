@@ -30,9 +30,7 @@ def transmit(
 
     def act(entries: Entries) -> central_pb2.TransmitDataSetResponse:
         number = data_set.reference_number
-        if entries.data_set(number) is not None:
-            rule = "The number is in use for another data set."
-            raise RuleBroken(codes.broken("V02", "reference_number", "37(3)", rule=rule))
+        _check_unused(entries, number)
         now = centre.now()
         kept = replace(data_set, transmitted_at=now)
         entries.store(
@@ -100,6 +98,17 @@ def resend(
         return central_pb2.ResendBiometricsResponse(receipt=receipt)
 
     return apply_once(centre, state, request, answer=central_pb2.ResendBiometricsResponse, act=act)
+
+
+def _check_unused(entries: Entries, number: str) -> None:
+    """A number means one data set for good: a copy that arrives late brings nobody back."""
+    rule = ""
+    if entries.data_set(number) is not None:
+        rule = "The number is in use for another data set."
+    elif entries.is_buried(number):
+        rule = "The data set of this number was erased; a new one gets a number of its own."
+    if rule:
+        raise RuleBroken(codes.broken("V02", "reference_number", "37(3)", rule=rule))
 
 
 def _transmitted(

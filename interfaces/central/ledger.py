@@ -15,11 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from interfaces.central import schema
 from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
 from interfaces.central.lock import lock
 from interfaces.eurodac.sequence import Link, LinkState
+
+EPOCH_BITS = 28
+"""Low bits of a cursor, which count the notices of one epoch; above them stands the second since
+1970 in which it began. Two epochs could meet at 268 million notices a second, and the 63 bits that
+SQLite counts with last for a thousand years."""
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another: a commit takes milliseconds, a stall of the disk seconds."""
@@ -119,10 +125,9 @@ class Entries:
         yield from map(_stored, rows)
 
     def expired(self, now: datetime) -> list[StoredDataSet]:
-        """The data sets whose last searchable moment has passed."""
-        rows = self._connection.execute(
-            sa.select(schema.data_sets).where(schema.data_sets.c.retained_until < _micros(now))
-        )
+        """The data sets whose last searchable second has passed."""
+        over = schema.data_sets.c.retained_until < _micros(now.replace(microsecond=0))
+        rows = self._connection.execute(sa.select(schema.data_sets).where(over))
         return [_stored(row) for row in rows]
 
     def store(self, data_set: StoredDataSet) -> None:
@@ -139,9 +144,10 @@ class Entries:
             .values(**_row(data_set))
         )
 
-    def erase(self, data_set: StoredDataSet) -> None:
-        """Erase a data set with its links and what still waits for comparison."""
+    def erase(self, data_set: StoredDataSet, *, grave_until: datetime) -> None:
+        """Erase a data set with its links and what still waits for comparison; bury its number."""
         number = data_set.reference_number
+        self.bury(number, grave_until)
         self._connection.execute(
             schema.data_sets.delete().where(schema.data_sets.c.id == data_set.id)
         )
@@ -157,6 +163,27 @@ class Entries:
                 schema.arrivals.c.examined_at.is_(None),
             )
         )
+
+    def bury(self, reference_number: str, until: datetime) -> None:
+        """Remember that nothing is stored under this number any more; a later end counts."""
+        values = {"reference_number": reference_number, "kept_until": _micros(until)}
+        grave = insert(schema.graves).values(**values)
+        later = sa.func.max(schema.graves.c.kept_until, grave.excluded.kept_until)
+        self._connection.execute(
+            grave.on_conflict_do_update(
+                index_elements=["reference_number"], set_={"kept_until": later}
+            )
+        )
+
+    def is_buried(self, reference_number: str) -> bool:
+        """Whether a data set of this number was erased and its number is still remembered."""
+        query = sa.select(schema.graves.c.kept_until).filter_by(reference_number=reference_number)
+        return self._connection.execute(query).one_or_none() is not None
+
+    def level_graves(self, now: datetime) -> None:
+        """Forget the numbers whose last second of remembrance has passed."""
+        over = schema.graves.c.kept_until < _micros(now.replace(microsecond=0))
+        self._connection.execute(schema.graves.delete().where(over))
 
     def arrive(self, arrival: Arrival) -> None:
         """Put a request into its lane; the order of arrival is the order of these calls."""
@@ -243,12 +270,21 @@ class Entries:
         ]
 
     def next_cursor(self, state: str) -> int:
-        """Count a State's notices on by one."""
-        issued = self._cursor(state)[0] + 1
+        """Count a State's notices on by one, from the epoch's first on."""
+        issued = max(self._cursor(state)[0], self._epoch() << EPOCH_BITS) + 1
         self._connection.execute(
             schema.cursors.update().where(schema.cursors.c.state == state).values(issued=issued)
         )
         return issued
+
+    def begin_epoch(self, now: datetime) -> None:
+        """Number the notices from here on above all that any earlier opening gave.
+
+        A ledger restored from a backup has forgotten which cursors it gave; the second of its
+        opening has not been used before. A clock set back changes nothing in the same ledger.
+        """
+        epoch = max(self._epoch() + 1, int(now.timestamp()))
+        self._connection.execute(schema.epochs.insert().values(epoch=epoch))
 
     def issue(self, state: str, cursor: int, message: bytes) -> None:
         """Keep a notice until the State has acknowledged it."""
@@ -299,6 +335,10 @@ class Entries:
             sa.select(schema.occurrences).order_by(schema.occurrences.c.id)
         )
         return [Occurrence(_instant(row.at), row.kind, row.state, row.detail) for row in rows]
+
+    def _epoch(self) -> int:
+        epochs = self._connection.execute(sa.select(sa.func.max(schema.epochs.c.epoch)))
+        return epochs.scalar_one() or 0
 
     def _cursor(self, state: str) -> tuple[int, int]:
         row = self._connection.execute(

@@ -27,6 +27,13 @@ data_sets = sa.Table(
     sqlite_autoincrement=True,  # an erased data set's id, known to galleries, never comes back
 )
 
+graves = sa.Table(
+    "graves",
+    metadata,
+    sa.Column("reference_number", sa.String, primary_key=True),
+    sa.Column("kept_until", sa.Integer, nullable=False, index=True),
+)
+
 arrivals = sa.Table(
     "arrivals",
     metadata,
@@ -67,6 +74,12 @@ cursors = sa.Table(
     sa.Column("state", sa.String, primary_key=True),
     sa.Column("issued", sa.Integer, nullable=False),
     sa.Column("acknowledged", sa.Integer, nullable=False),
+)
+
+epochs = sa.Table(
+    "epochs",
+    metadata,
+    sa.Column("epoch", sa.Integer, primary_key=True),
 )
 
 occurrences = sa.Table(

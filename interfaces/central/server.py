@@ -71,6 +71,8 @@ def open_centre(
         thresholds=thresholds or Thresholds(),
         script=script or Script(),
     )
+    with centre.ledger.write() as entries:
+        entries.begin_epoch(centre.now())
     fill_gallery(centre)
     return centre
 

@@ -27,6 +27,7 @@ __all__ = [
     "check_applicable",
     "check_fingers",
     "check_minor",
+    "check_placement",
     "is_minor",
     "measures",
     "retake_wanted",
@@ -141,6 +142,18 @@ AMPUTATED = "XX"
 
 UNABLE_TO_PRINT = "UP"
 """Declares a finger that cannot be printed for now, such as a bandaged one."""
+
+
+def check_placement(one: int, other: int, *, swapped: bool) -> Violation:
+    """What two samples break that are one finger under two positions, Art. 38(1).
+
+    swapped: one was rolled and the other is flat; otherwise the finger is there twice.
+
+    >>> check_placement(2, 3, swapped=True).code
+    'Q02'
+    """
+    rule = f"Positions {one:d} and {other:d} do not hold the same finger."
+    return broken("Q02" if swapped else "Q06", "capture.fingers", "38(1)", rule=rule)
 
 
 def check_fingers(

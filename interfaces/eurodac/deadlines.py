@@ -55,6 +55,7 @@ __all__ = [
     "add_years",
     "check_circumstances",
     "check_influx",
+    "comparison",
     "comparison_due",
     "end_of_day",
     "false_hit_report",
@@ -279,10 +280,10 @@ def retake(category: Category, retaken_at: datetime) -> Deadline:
 
 
 COMPARE_WITHIN = timedelta(hours=24)
-"""Art. 38(2): every request, from its arrival."""
+"""For every request, from its arrival."""
 
 COMPARE_URGENT_WITHIN = timedelta(hours=1)
-"""Art. 38(2): particularly urgent comparison for reasons of national law."""
+"""For a particularly urgent comparison, for reasons of national law."""
 
 NOTICE_WITHIN = timedelta(hours=72)
 """Arts 16(4), 17(4), 30(2), 31(1), 31(4): from receipt of what the notice tells."""
@@ -291,14 +292,23 @@ FALSE_HIT_WITHIN = working_days(3)
 """Art. 38(6): from receipt of the result, not from the discovery."""
 
 
-def comparison_due(arrived_at: datetime, urgent: bool) -> datetime:
-    """When the centre must have answered.
+def comparison(arrived_at: datetime, urgent: bool) -> Deadline:
+    """When the centre must have answered; a breach is told by is_late and ends no duty.
 
     >>> from datetime import UTC
-    >>> comparison_due(datetime(2026, 7, 1, 10, tzinfo=UTC), urgent=True).hour
-    11
+    >>> limit = comparison(datetime(2026, 7, 1, 10, tzinfo=UTC), urgent=True)
+    >>> limit.due_at.hour, limit.is_late(limit.due_at)
+    (11, False)
     """
-    return utc(arrived_at) + (COMPARE_URGENT_WITHIN if urgent else COMPARE_WITHIN)
+    due = utc(arrived_at) + (COMPARE_URGENT_WITHIN if urgent else COMPARE_WITHIN)
+    return Deadline("COMPARISON", utc(arrived_at), due, due, "38(2)")
+
+
+def comparison_due(arrived_at: datetime, urgent: bool) -> datetime:
+    """The last instant of comparison()."""
+    due = comparison(arrived_at, urgent).due_at
+    assert due is not None, "every request has its limit"
+    return due
 
 
 def notice_due(received_at: datetime) -> datetime:

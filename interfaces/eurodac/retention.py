@@ -135,6 +135,26 @@ def log_end(end: datetime) -> datetime:
     return end_of_utc_day(add_years(utc(end).date(), LOG_YEARS))
 
 
+LONGEST_YEARS = TEN_YEARS.years
+"""The most that any data set is kept, which is assumed of one that nobody knows."""
+
+
+def grave_end(end: datetime | None, now: datetime) -> datetime:
+    """Last second at which the number of an erased data set is remembered, so that it names nobody
+    else and a copy that arrives late is not stored.
+
+    end: of its retention; None when it was never seen, which counts as the longest from now on.
+    Remembered as long as its logs, which would otherwise tell of two persons under one number: no
+    outbox or backup of a State holds a copy longer. The number alone names nobody.
+
+    >>> from datetime import UTC
+    >>> grave_end(None, datetime(2026, 7, 1, tzinfo=UTC)).isoformat()
+    '2037-07-01T23:59:59+00:00'
+    """
+    unknown = end_of_utc_day(add_years(utc(now).date(), LONGEST_YEARS))
+    return log_end(end or unknown)
+
+
 class ErasureGround(StrEnum):
     """Why a data set is erased before its end."""
 

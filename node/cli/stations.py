@@ -193,10 +193,10 @@ def compare(station: Station, reference_number: str, **samples: Any) -> Message:
 def case_command(station: Station, reference_number: str, follow: bool) -> Message | None:
     """Show what is known about one data set."""
     if not follow:
-        request = nap_pb2.GetCaseRequest(reference_number=reference_number)
+        request = nap_pb2.GetCaseRequest(reference_number=reference_number, scans_of="")
         answer: nap_pb2.GetCaseResponse = station.call("GetCase", request)
         return answer.case
-    for case in station.watch(reference_number):
+    for case in station.watch(reference_number, scans_of=""):
         show.message(case)
     return None
 

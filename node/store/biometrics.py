@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
 from interfaces.eurodac.categories import Category
 from matcher import templates
@@ -93,10 +94,10 @@ def drop_reference(transaction: Transaction, reference_number: str) -> tuple[int
     return removed
 
 
-def get_reference(transaction: Transaction, reference_number: str) -> Reference:
-    """The reference of a data set; NotFound if it has none."""
+def get_reference(transaction: Transaction, reference_number: str, now: datetime) -> Reference:
+    """The reference of a data set; NotFound if it has none, or is past its last second."""
     mine = _TEMPLATES.c.reference_number == reference_number
-    for stored in _read(transaction, mine):
+    for stored in _read(transaction, and_(mine, is_current(now))):
         return stored.reference
     raise NotFound(f"{reference_number} has no biometrics here")
 
@@ -106,10 +107,16 @@ def find_reference(transaction: Transaction, template_id: int) -> StoredReferenc
     return next(_read(transaction, _TEMPLATES.c.template_id == template_id), None)
 
 
-def name_references(transaction: Transaction, template_ids: tuple[int, ...]) -> dict[int, str]:
-    """Gallery number -> reference number, for those that are still stored."""
-    query = select(_TEMPLATES.c.template_id, _TEMPLATES.c.reference_number).where(
-        _TEMPLATES.c.template_id.in_(template_ids)
+def name_references(
+    transaction: Transaction, template_ids: tuple[int, ...], now: datetime
+) -> dict[int, str]:
+    """Gallery number -> reference number, for those that are still stored and not past their
+    last second: what waits for the sweep is found by nobody."""
+    data_sets = schema.data_sets
+    query = (
+        select(_TEMPLATES.c.template_id, _TEMPLATES.c.reference_number)
+        .join(data_sets, data_sets.c.reference_number == _TEMPLATES.c.reference_number)
+        .where(_TEMPLATES.c.template_id.in_(template_ids), is_current(now))
     )
     return {row.template_id: row.reference_number for row in transaction.connection.execute(query)}
 
@@ -123,6 +130,12 @@ def all_references(transaction: Transaction) -> Iterator[StoredReference]:
         if len(batch) < ROWS_AT_ONCE:
             return
         last = batch[-1].template_id
+
+
+def is_current(now: datetime) -> ColumnElement[bool]:
+    """Condition on data sets: no end of retention is known, or its last second is not over."""
+    end = schema.data_sets.c.retained_until
+    return or_(end.is_(None), end >= now.replace(microsecond=0))
 
 
 def count_references(transaction: Transaction) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from interfaces import wire
 from interfaces.eurodac.categories import Category
@@ -130,11 +130,22 @@ def put_circumstances(transaction: Transaction, reference_number: str, content: 
     change(transaction, reference_number, circumstances=sealed)
 
 
+def count_expired(transaction: Transaction, now: datetime) -> int:
+    """How many data sets wait for the sweep, past their last second."""
+    query = select(func.count()).where(_is_over(now), _TABLE.c.erased_at.is_(None))
+    return int(transaction.connection.execute(query).scalar_one())
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    # Limits are whole seconds: the last one counts to its end.
+    return _TABLE.c.retained_until < now.replace(microsecond=0)
+
+
 def find_expired(transaction: Transaction, now: datetime, at_most: int) -> list[str]:
     """Numbers whose retention has ended (Art. 29(10)), longest ended first."""
     query = (
         select(_TABLE.c.reference_number)
-        .where(_TABLE.c.retained_until < now, _TABLE.c.erased_at.is_(None))
+        .where(_is_over(now), _TABLE.c.erased_at.is_(None))
         .order_by(_TABLE.c.retained_until)
         .limit(at_most)
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
 
 from node import schema
 from node.errors import NotFound
@@ -89,6 +89,42 @@ def find_open(transaction: Transaction, reference_number: str) -> tuple[Task, ..
         .order_by(_TABLE.c.due.is_(None), _TABLE.c.due, _TABLE.c.opened_at, _TABLE.c.task_id)
     )
     return tuple(_read(row) for row in transaction.connection.execute(query))
+
+
+def find_unalarmed(transaction: Transaction, now: datetime, at_most: int) -> tuple[Task, ...]:
+    """Comparisons that are awaited beyond their limit and of which no open alarm tells."""
+    query = select(_TABLE).where(_is_unalarmed(now)).order_by(_TABLE.c.due).limit(at_most)
+    return tuple(_read(row) for row in transaction.connection.execute(query))
+
+
+def is_unalarmed(transaction: Transaction, task_id: str, now: datetime) -> bool:
+    """Whether this comparison is still awaited, beyond its limit, without an alarm."""
+    query = select(_TABLE.c.task_id).where(_is_unalarmed(now), _TABLE.c.task_id == task_id)
+    return transaction.connection.execute(query).one_or_none() is not None
+
+
+def count_overdue(transaction: Transaction, now: datetime) -> tuple[int, datetime | None]:
+    """Data sets whose comparison is awaited beyond its limit, and the limit passed first."""
+    numbers = func.count(_TABLE.c.reference_number.distinct())
+    query = select(numbers, func.min(_TABLE.c.due)).where(_is_overdue(now))
+    count, oldest = transaction.connection.execute(query).one()
+    return int(count), oldest
+
+
+def _is_overdue(now: datetime) -> ColumnElement[bool]:
+    # Limits are whole seconds: the last one counts to its end.
+    late = _TABLE.c.due < now.replace(microsecond=0)
+    return and_(_OPEN, _TABLE.c.kind == TaskKind.AWAIT_COMPARISON, late)
+
+
+def _is_unalarmed(now: datetime) -> ColumnElement[bool]:
+    alarm = _TABLE.alias()
+    told = exists().where(
+        alarm.c.reference_number == _TABLE.c.reference_number,
+        alarm.c.kind == TaskKind.COMPARISON_OVERDUE,
+        alarm.c.closed_at.is_(None),
+    )
+    return and_(_is_overdue(now), ~told)
 
 
 def find_of_clock(transaction: Transaction, reference_number: str) -> tuple[Task, ...]:

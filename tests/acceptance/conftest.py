@@ -9,11 +9,11 @@ import pytest
 
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from matcher.engine import Engine
-from tests.acceptance import deeds, facts, searches
+from tests.acceptance import clocks, deeds, facts, searches, standstill, subjects
 from tests.acceptance.europe import Europe, RememberingEngine
 from tests.acceptance.language import Story
 
-VOCABULARY = deeds, facts, searches
+VOCABULARY = clocks, deeds, facts, searches, standstill, subjects
 """Imported, so that their sentences are known."""
 
 

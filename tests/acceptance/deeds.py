@@ -225,6 +225,12 @@ def search_others_only(story: Story) -> None:
     _decide_policy(story, include_own=False)
 
 
+@deed("Only doubtful hits go to the expert")
+def trust_clear_hits(story: Story) -> None:
+    """A policy of all nodes, before any is there."""
+    _decide_policy(story, expert_always=False)
+
+
 @deed("Faces are compared from {when}")
 def switch_faces_on(story: Story, when: str) -> None:
     """The switch of Art. 63(5), before any node is there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.errors import CentralRefused, UnknownDataSet
 from interfaces.central.examination import examine_next
 from interfaces.central.holdings import StoredDataSet
+from interfaces.central.ledger import EPOCH_BITS
 from interfaces.central.notices import others_of
 from interfaces.central.servicer import ACTS
 from interfaces.eurodac.errors import RuleBroken
@@ -46,6 +48,7 @@ class Watch:
     """What has been seen at the centre: whose data changed by whose hand, and what was told.
 
     counted: a recount of Art. 12(1) by (month, point, State), made of what went over the line.
+    sent: when each data set was transmitted, and its request, of which a copy may arrive late.
     """
 
     wrongs: list[str] = field(default_factory=list)
@@ -53,6 +56,9 @@ class Watch:
     received: Counter[str] = field(default_factory=Counter)
     counted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     erased: set[str] = field(default_factory=set)
+    sent: dict[str, tuple[datetime, central_pb2.TransmitDataSetRequest]] = field(
+        default_factory=dict
+    )
 
 
 class DirectLine:
@@ -86,6 +92,9 @@ class DirectLine:
                 self._watch.wrongs.append(f"{method} told {dict(news)}, not {dict(wanted)}")
             self._watch.issued += news
         self._count(method, request)
+        if isinstance(request, central_pb2.TransmitDataSetRequest):
+            number = request.data_set.reference_number
+            self._watch.sent.setdefault(number, (self._centre.now(), request))
         return response
 
     def _expected(self, method: str, request: Any) -> Counter[str]:
@@ -194,6 +203,21 @@ class Continent:
         """One parcel of one State; False if none could leave."""
         return outbox.deliver(self.nodes[state]).step is not Step.IDLE
 
+    def repeat(self, number: str, request_id: str) -> None:
+        """A copy of a transmission arrives late, under an id of its own: nobody comes of it."""
+        _, first = self.watch.sent[number]
+        copy = central_pb2.TransmitDataSetRequest()
+        copy.CopyFrom(first)
+        copy.request_id = request_id
+        try:
+            ACTS["TransmitDataSet"](self.centre, number[:2], copy)
+        except RuleBroken as broken:
+            codes = [one.code for one in broken.violations]
+            if codes != ["V02"]:
+                self.watch.wrongs.append(f"the copy of {number} was refused with {codes}")
+        else:
+            self.watch.wrongs.append(f"{number} was stored by a late copy")
+
     def examine(self) -> bool:
         """One comparison; False if none waited. Its hits are counted."""
         before = self._last_cursors()
@@ -234,7 +258,9 @@ class Continent:
         with node.store.read() as transaction:
             seen = counters.read(transaction, inbox.CURSOR)
         first = inbox.receive(node, notice)
-        if first != (notice.cursor == seen + 1) or inbox.receive(node, notice):
+        # Inside an epoch of the ledger cursors count one by one, from 1 on.
+        next_one = notice.cursor % (1 << EPOCH_BITS) == seen % (1 << EPOCH_BITS) + 1
+        if first != (next_one and notice.cursor > seen) or inbox.receive(node, notice):
             self.watch.wrongs.append(f"{state} lost or repeated notice {notice.cursor}")
         if first and notice.WhichOneof("content") in TOLD_OF.values():
             self.watch.received[notice.reference_number] += 1

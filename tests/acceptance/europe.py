@@ -20,6 +20,7 @@ from interfaces.central import custody as central_custody
 from interfaces.central import server as central_server
 from interfaces.central.client import CentralClient
 from interfaces.central.errors import CentralRefused
+from interfaces.central.examination import Examiner
 from interfaces.central.holdings import StoredDataSet
 from interfaces.central.script import Fault, Script
 from interfaces.eurodac import sequence
@@ -81,16 +82,17 @@ class _State(AbstractContextManager["_State"]):
     def __init__(self, node: Node) -> None:
         self.node = node
         self.serving = server.serve(node)
-        self._lines: dict[Role, Station] = {}
+        self._lines: dict[tuple[Role, str], Station] = {}
 
-    def call(self, role: Role, method: str, request: Message) -> Any:
-        """One call over gRPC, under one role."""
-        if role not in self._lines:
+    def call(self, role: Role, method: str, request: Message, *, unit: str = "") -> Any:
+        """One call over gRPC, under one role. unit: default the one that the role has."""
+        key = role, unit or unit_of(role)
+        if key not in self._lines:
             letters = self.node.member_state
-            actor = f"C={letters},O=Unit {role.lower()},OU={role},CN={user_of(role)}"
+            actor = f"C={letters},O={key[1]},OU={role},CN={user_of(role)}"
             address = f"127.0.0.1:{self.serving.doorway.port}"
-            self._lines[role] = Station(address, identity=None, actor=actor)
-        return self._lines[role].call(method, request)
+            self._lines[key] = Station(address, identity=None, actor=actor)
+        return self._lines[key].call(method, request)
 
     def __exit__(
         self,
@@ -108,6 +110,11 @@ def user_of(role: Role) -> str:
     return role.lower().replace("_", "-")
 
 
+def unit_of(role: Role) -> str:
+    """The unit of that official."""
+    return f"Unit {role.lower()}"
+
+
 @dataclass(slots=True)
 class Europe:
     """States by their letters; numbers: reference numbers by the story's labels."""
@@ -120,6 +127,7 @@ class Europe:
     states: dict[str, _State] = field(default_factory=dict)
     requests: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
     _opened: ExitStack = field(default_factory=ExitStack)
+    standing_still: bool = False
     _centre: central_server.Serving | None = None
 
     def __enter__(self) -> Europe:
@@ -141,11 +149,23 @@ class Europe:
             self._opened.callback(self._centre.stop, grace_seconds=0.2)
         return self._centre
 
-    def call(self, state: str, role: Role, method: str, request: Message) -> Any:
+    def stand_still(self) -> None:
+        """The centre takes requests and compares none until it works again."""
+        self.centre._examiner.stop()
+        self.standing_still = True
+
+    def work_again(self) -> None:
+        """The centre works off what waits."""
+        self.standing_still = False
+        examiner = Examiner(self.centre.centre)
+        self._opened.callback(examiner.stop)
+        examiner.start()
+
+    def call(self, state: str, role: Role, method: str, request: Message, *, unit: str = "") -> Any:
         """One call to a State's node, which is opened when first called."""
         if any(known.name == "request_id" for known in request.DESCRIPTOR.fields):
             request.request_id = f"request-{self.requests()}"  # type: ignore[attr-defined]
-        return self.state(state).call(role, method, request)
+        return self.state(state).call(role, method, request, unit=unit)
 
     def state(self, letters: str) -> _State:
         """A State with its node."""
@@ -193,7 +213,8 @@ class Europe:
                     return False
         with self.centre.centre.ledger.read() as entries:
             told = any(entries.notices(letters, 0, 1) for letters in self.states)
-            return entries.next_arrival() is None and not told
+            waits = not self.standing_still and entries.next_arrival() is not None
+            return not waits and not told
 
     def sweep(self) -> None:
         """What every node and the centre do once a minute."""
@@ -221,12 +242,17 @@ class Europe:
 
     def send(self, state: str, method: str, request: Message) -> Message:
         """One call of a State's access point to the centre, past its node."""
-        if any(known.name == "request_id" for known in request.DESCRIPTOR.fields):
-            request.request_id = f"request-{self.requests()}"  # type: ignore[attr-defined]
+        return self.send_all(state, method, [request])[0]
+
+    def send_all(self, state: str, method: str, requests: Sequence[Message]) -> list[Message]:
+        """Several calls over one line, one after the other."""
+        for request in requests:
+            if any(known.name == "request_id" for known in request.DESCRIPTOR.fields):
+                request.request_id = f"request-{self.requests()}"  # type: ignore[attr-defined]
         address = f"127.0.0.1:{self.centre.doorway.port}"
         client = CentralClient(address, state, credentials=None, timeout_seconds=10.0)
         try:
-            return client.send(method, request)
+            return [client.send(method, request) for request in requests]
         except CentralRefused as refused:
             raise StationError(refused.code, str(refused), refused.violations) from refused
         finally:

@@ -129,6 +129,17 @@ def needs_expert(story: Story, label: str, hit: str, reason: str) -> None:
     assert any(reason in one for one in found.expert_reasons), found.expert_reasons
 
 
+@fact("The hit of {label} on {label} is of prints and face and needs no expert")
+def needs_no_expert(story: Story, label: str, hit: str) -> None:
+    """Both agree: the check of the face is left to the desk (Art. 38(4))."""
+    case = story.europe.case(story.number(label))
+    wanted = story.number(hit)
+    (found,) = [one for one in case.hits if one.data_set.reference_number == wanted]
+    assert found.finger_scores
+    assert found.HasField("face_score")
+    assert (found.expert_required, list(found.expert_reasons)) == (False, [])
+
+
 @fact("The hit of {label} on {label} shows all that {state} recorded")
 def hit_shows_all(story: Story, label: str, hit: str, place: str) -> None:
     """Every field that the State of origin holds comes back with the hit (Art. 27(4))."""

@@ -39,6 +39,12 @@ PLACES = {
     "outcome": r"(hits nobody|is not comparable|is stored without comparison)",
     "count": r"(never|once|twice)",
     "month": r"(\d{4}-\d\d)",
+    "of": r"((?: of (?:Denmark|Italy|Germany|Greece|Norway))?)",
+    "counts": r"(counts|does not count)",
+    "there": r"(there|gone)",
+    "words": r"(\w+(?: and \w+)*)",
+    "analyst": r"(An investigator|Europol's unit)",
+    "authority": r"(The verifying authority|Europol's verifying unit)",
 }
 """What may stand in the places of a sentence."""
 

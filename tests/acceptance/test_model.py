@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 from interfaces.central import custody as central_custody
 from interfaces.central.figures import statistics_of
 from interfaces.eurodac import sequence
-from interfaces.eurodac.categories import Category
+from interfaces.eurodac.categories import Category, is_applicant
 from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, DataSet, Event, Sex
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.flags import FlagCheck, FlagGround, FlagProposal
@@ -59,6 +59,9 @@ CATEGORIES = (
 STATES = st.sampled_from(LETTERS)
 MOVES = "deliver", "deliver", "examine", "receive", "receive again later"
 """What can move between a State and the centre."""
+
+NEWS = "mark", "unmark", "responsible", "flag", "citizenship"
+"""What is told to the other States of origin, or is taken back without a word."""
 
 PERSONS = st.sampled_from([1, 1, 1, 2])
 TAKINGS = st.integers(0, 1)
@@ -189,6 +192,42 @@ class Years(RuleBasedStateMachine):
         with suppress(*REFUSALS):
             custody.erase(node, official(number[:2], Role.SUPERVISOR), erasure)
 
+    @rule(which=WHICH, what=st.sampled_from(NEWS))
+    def tell(self, which: int, what: str) -> None:
+        """Something that others must be told of, as far as there is anything to tell, and at once
+        all that follows from it: what is not random here is only that nothing gets in between."""
+        node, number = self._number(which)
+        with node.store.read() as transaction:
+            data_set = dossiers.find(transaction, number).data_set
+        if data_set is None:
+            return
+        match what:
+            case "mark":
+                granted = is_applicant(data_set.category)
+                kind = MarkType.PROTECTION if granted else MarkType.RESIDENCE
+                self.mark(which, kind, setting=True)
+            case "unmark":
+                self.mark(which, MarkType.PROTECTION, setting=False)
+            case "responsible":
+                others = [one for one in LETTERS if one != data_set.responsible_state]
+                self.name_responsible(which, others[which % len(others)])
+            case "flag":
+                self.flag(which)
+                self.delete_flag(which, set(LETTERS))
+            case "citizenship":
+                self.erase(which, ErasureGround.CITIZENSHIP)
+        self.settle()
+
+    @rule(which=WHICH)
+    def repeat(self, which: int) -> None:
+        """A copy of what was sent arrives late, also after its data set was erased."""
+        sent = sorted(self.continent.watch.sent.items())
+        if sent:
+            number, (at, _) = sent[which % len(sent)]
+            # Within the shortest retention, after which nobody expects a copy.
+            if self.continent.clock() - at < timedelta(days=365 * 3):
+                self.continent.repeat(number, self._id())
+
     @rule(days=st.sampled_from([1, 3, 200, 1000]))
     def time_passes(self, days: int) -> None:
         self.continent.clock.time += timedelta(days=days)
@@ -285,6 +324,8 @@ def _run(steps: int, examples: int) -> None:
             deadline=None,
             # Runs of years are long: what once failed is told by its steps, not replayed.
             database=None,
+            # A verdict at once: making a run of years shorter lasts longer than a campaign.
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from node.assembly import Node
 from node.enrolment import Enrolment
 from node.errors import AccessDenied, NotFound
 from node.identification import Finding, Verdict
-from node.store import biometrics, records
+from node.store import biometrics, dossiers, records
 
 CaptureOf = Callable[..., terms_pb2.Capture]
 
@@ -69,6 +71,36 @@ def test_a_search_stores_nothing_but_its_record(
         assert biometrics.count_references(transaction) == 1
         last = list(records.walk(transaction))[-1]
     assert (last.record.act, last.record.detail) == ("IDENTIFY", "CANDIDATES 1")
+
+
+def test_who_is_past_the_last_second_is_found_by_nobody_before_any_sweep(
+    *,
+    node: Node,
+    station: Actor,
+    desk: Actor,
+    clock: Any,
+    enrolment_of: Callable[..., Enrolment],
+    capture_of: CaptureOf,
+) -> None:
+    numbers = [
+        enrolment.enrol(node, station, enrolment_of(1, taking)).reference_number
+        for taking in (0, 1)
+    ]
+    last = clock().replace(hour=23, minute=59, second=59)
+    with node.store.write() as transaction:
+        dossiers.change(transaction, numbers[0], retained_until=last)
+    # The first resembles the probe most; past its end it takes no place in a list of one.
+    for at, found in (
+        (last + timedelta(milliseconds=999), numbers[0]),
+        (last + timedelta(seconds=1), numbers[1]),
+    ):
+        clock.time = at
+        listed = identification.identify(node, desk, capture_of(1), at_most=1)
+        assert [one.reference_number for one in listed.candidates] == [found]
+    with pytest.raises(NotFound):
+        identification.compare(node, station, capture_of(1), reference_number=numbers[0])
+    # Nothing swept in between.
+    assert len(node.gallery) == 2
 
 
 def test_a_station_does_not_search(node: Node, station: Actor, capture_of: CaptureOf) -> None:

@@ -98,13 +98,13 @@ def test_a_retake_follows_its_transmission_and_replaces_the_reference(
     first = enrolment.enrol(node, station, enrolment_of(1, fingertips_impaired=True))
     number = first.reference_number
     with node.store.read() as transaction:
-        before = biometrics.get_reference(transaction, number)
+        before = biometrics.get_reference(transaction, number, node.now())
     receipt = recapture.recapture(node, station, wanted_of(node, number, capture_of(1, 1)))
     assert methods_waiting(node, number) == ["TransmitDataSet", "ResendBiometrics"]
     assert receipt.limit_article == "15(1)"
     assert receipt.transmit_by == node.now() - timedelta(minutes=1) + timedelta(hours=48)
     with node.store.read() as transaction:
-        after = biometrics.get_reference(transaction, number)
+        after = biometrics.get_reference(transaction, number, node.now())
         stored = dossiers.find(transaction, number).content
         second = parcels.find_waiting(transaction, number)[1]
         opened = tasks.find_open(transaction, number)

@@ -563,10 +563,14 @@ def test_the_month_is_counted_by_member_state(europe: Europe, linked: tuple[str,
 def test_notices_stay_until_they_are_acknowledged(europe: Europe) -> None:
     europe.transmit("IT", Category.SAR, person=1)
     europe.settle()
-    acknowledge(europe.centre, "IT", pb.AcknowledgeNoticesRequest(up_to=1))
+    (notice,) = europe.notices("IT")
+    europe.cursors.clear()
+    assert europe.notices("IT") == [notice]
+    acknowledge(europe.centre, "IT", pb.AcknowledgeNoticesRequest(up_to=notice.cursor))
+    europe.cursors.clear()
     assert europe.notices("IT") == []
     with pytest.raises(FormatRefused):
-        acknowledge(europe.centre, "IT", pb.AcknowledgeNoticesRequest(up_to=2))
+        acknowledge(europe.centre, "IT", pb.AcknowledgeNoticesRequest(up_to=notice.cursor + 1))
 
 
 REFUSED = [

@@ -97,7 +97,7 @@ def test_erasing_takes_links_and_waiting_arrivals_along(ledger: Ledger) -> None:
         entries.link("DK1A", "IT2B")
         stored = entries.data_set("DK1A")
         assert stored is not None
-        entries.erase(stored)
+        entries.erase(stored, grave_until=NOW)
     with ledger.read() as entries:
         assert entries.links() == []
         arrival = entries.next_arrival()
@@ -112,7 +112,7 @@ def test_erased_biometrics_leave_no_bytes_in_the_file(tmp_path: Path) -> None:
     with ledger.write() as entries:
         stored = entries.data_set("DK1A")
         assert stored is not None
-        entries.erase(stored)
+        entries.erase(stored, grave_until=NOW)
     ledger.close()
     assert b"secret ridges" not in (tmp_path / "central.sqlite").read_bytes()
 
@@ -122,7 +122,7 @@ def test_an_id_is_never_given_twice(ledger: Ledger) -> None:
         entries.store(_data_set("DK1A"))
         first = entries.data_set("DK1A")
         assert first is not None
-        entries.erase(first)
+        entries.erase(first, grave_until=NOW)
         entries.store(_data_set("DK1B"))
         second = entries.data_set("DK1B")
     assert second is not None
@@ -167,7 +167,9 @@ def test_only_what_is_past_its_end_counts_as_expired(ledger: Ledger) -> None:
         entries.store(_data_set("DK1A"))
         end = NOW + timedelta(days=1)
         assert entries.expired(end) == []
-        assert len(entries.expired(end + timedelta(microseconds=1))) == 1
+        # Limits are whole seconds: the last one counts to its end.
+        assert entries.expired(end + timedelta(microseconds=999_999)) == []
+        assert len(entries.expired(end + timedelta(seconds=1))) == 1
 
 
 def test_occurrences_come_back_in_order(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from interfaces.eurodac.capture import (
     check_applicable,
     check_fingers,
     check_minor,
+    check_placement,
     measures,
     retake_wanted,
 )
@@ -61,6 +62,15 @@ def test_each_finger_is_present_or_declared(row: Mapping[str, str]) -> None:
     assert [int(finger) for finger in retake_wanted(declared)] == list(
         map(int, row["retake"].split())
     )
+
+
+@pytest.mark.table("A_placement")
+def test_a_finger_at_another_position_is_taken_again_under_the_same_number(
+    row: Mapping[str, str],
+) -> None:
+    found = check_placement(int(row["one"]), int(row["other"]), swapped=row["swapped"] == "yes")
+    assert (found.code, found.article) == (row["expected"], row["article"])
+    assert row["remedy"] in found.remedy
 
 
 @pytest.mark.table("A_measures")

@@ -145,15 +145,11 @@ def test_an_influx_notice_lasts_a_month_at_most(days: int, expected: list[str]) 
     assert [one.code for one in found] == expected
 
 
-def test_whoever_stays_in_custody_until_removal_is_not_recorded() -> None:
-    """X-A16: only Art. 22 knows this exception."""
-    held = Circumstances(custody_until_removal=True)
-    for category, expected in (
-        (Category.IRREGULAR_CROSSING, ["V06"]),
-        (Category.ILLEGAL_STAY, []),
-    ):
-        found = check_circumstances(DataSet(category, "GR"), held)
-        assert [one.code for one in found] == expected
+@pytest.mark.table("A_custody")
+def test_whoever_stays_in_custody_until_removal_is_not_recorded(row: Mapping[str, str]) -> None:
+    held = Circumstances(custody_until_removal=row["until_removal"] == "yes")
+    found = check_circumstances(DataSet(Category(row["category"]), "GR"), held)
+    assert " ".join(f"{one.code} {one.article}" for one in found) == row["expected"]
 
 
 def test_a_date_alone_starts_the_clock_at_local_midnight() -> None:

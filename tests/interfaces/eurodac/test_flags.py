@@ -64,11 +64,14 @@ def test_nobody_approves_an_own_or_unsigned_proposal() -> None:
         assert [one.code for one in check_approval(*pair)] == ["V21"]
 
 
-def test_only_withdrawn_protection_is_unmarked_unless_decided_otherwise() -> None:
-    """X-S08, and the gap for residence documents."""
-    assert check_unmark(MarkType.PROTECTION, Policy()) == ()
-    assert [one.code for one in check_unmark(MarkType.RESIDENCE, Policy())] == ["V14"]
-    assert check_unmark(MarkType.RESIDENCE, Policy(residence_mark_clearable=True)) == ()
+@pytest.mark.table("S_unmark")
+def test_only_withdrawn_protection_is_unmarked_unless_decided_otherwise(
+    row: Mapping[str, str],
+) -> None:
+    policy = Policy(residence_mark_clearable=row["clearable"] == "yes")
+    found = check_unmark(MarkType(row["mark"]), policy)
+    assert " ".join(one.code for one in found) == row["expected"]
+    assert not Policy().residence_mark_clearable
 
 
 def test_the_tables_are_complete() -> None:

@@ -86,10 +86,7 @@ def test_the_tables_are_complete() -> None:
     assert set().union(*NEXT.values()) == set(HitState) - {HitState.RECEIVED}
 
 
-def test_a_false_hit_is_erased_before_it_is_reported() -> None:
-    """X-R14 to X-R16."""
-    assert CONSEQUENCES[HitState.CONFIRMED] == (Consequence.CONFIRM_LINK,)
-    assert CONSEQUENCES[HitState.FALSE][:2] == (
-        Consequence.ERASE_RESULT,
-        Consequence.REPORT_FALSE_HIT,
-    )
+@pytest.mark.table("R_consequences")
+def test_a_finding_causes_what_the_article_says_in_its_order(row: Mapping[str, str]) -> None:
+    expected = tuple(map(Consequence, row["expected"].split()))
+    assert CONSEQUENCES[HitState(row["state"])] == expected

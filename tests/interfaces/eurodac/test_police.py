@@ -90,12 +90,17 @@ def test_a_search_record_lives_a_month(row: Mapping[str, str]) -> None:
     assert kept is (row["kept"] == "yes")
 
 
-def test_europol_passes_nothing_on_without_the_origin_state() -> None:
-    """X-L11."""
-    refused = check_onward_use(Category.EUROPOL_SEARCH, origin_authorised=False)
-    assert [one.code for one in refused] == ["V22"]
-    assert check_onward_use(Category.EUROPOL_SEARCH, origin_authorised=True) == ()
-    assert check_onward_use(Category.LEA_SEARCH, origin_authorised=False) == ()
+@pytest.mark.table("L_onward")
+def test_europol_passes_nothing_on_without_the_origin_state(row: Mapping[str, str]) -> None:
+    authorised = row["authorised"] == "yes"
+    found = check_onward_use(Category(row["category"]), origin_authorised=authorised)
+    assert " ".join(f"{one.code} {one.article}" for one in found) == row["expected"]
+
+
+@pytest.mark.table("L_steps")
+def test_a_search_goes_step_by_step(row: Mapping[str, str]) -> None:
+    found = check_search_step(SearchState(row["now"]), SearchState(row["to"]))
+    assert " ".join(one.code for one in found) == row["expected"]
 
 
 def test_no_search_is_sent_unverified_unless_urgent() -> None:

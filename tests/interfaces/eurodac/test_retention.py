@@ -83,9 +83,9 @@ def test_a_log_outlives_the_retention_by_a_year(row: Mapping[str, str]) -> None:
     assert is_searchable(end, datetime.fromisoformat(row["asked"])) is (row["there"] == "yes")
 
 
-def test_nothing_but_citizenship_erases_early() -> None:
-    """X-S14, X-S15: neither a residence permit nor a removal, nor death."""
-    assert [event for event in LifeEvent if ERASES[event]] == [LifeEvent.CITIZENSHIP]
+@pytest.mark.table("S_life")
+def test_nothing_but_citizenship_erases_early(row: Mapping[str, str]) -> None:
+    assert ERASES[LifeEvent(row["event"])] is (row["expected"] == "yes")
 
 
 def test_nobody_changes_the_data_of_another_state() -> None:

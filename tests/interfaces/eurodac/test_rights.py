@@ -1,7 +1,8 @@
-"""Disclosure, transfer and information: rulebook J and X-L13, X-L14, X-R19."""
+"""Disclosure, transfer and information: rulebook J and its examples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
@@ -20,59 +21,25 @@ from interfaces.eurodac.rights import (
 )
 
 
-@pytest.mark.parametrize(
-    ("recipient", "expected"),
-    [
-        (Recipient.ORIGIN_STATE, []),
-        (Recipient.STATE_WITH_HIT, []),
-        (Recipient.DATA_SUBJECT, []),
-        (Recipient.STATE_WITHOUT_HIT, ["V23"]),
-        (Recipient.THIRD_COUNTRY, ["V23"]),
-        (Recipient.INTERNATIONAL_ORGANISATION, ["V23"]),
-        (Recipient.PRIVATE_ENTITY, ["V23"]),
-    ],
-)
-def test_only_those_named_learn_anything(recipient: Recipient, expected: list[str]) -> None:
-    """X-L13, X-R19."""
+@pytest.mark.table("L_disclosure")
+def test_only_those_named_learn_anything(row: Mapping[str, str]) -> None:
+    found = check_disclosure(Recipient(row["recipient"]))
+    assert " ".join(f"{one.code} {one.article}" for one in found) == row["expected"]
+
+
+@pytest.mark.table("L_returns")
+def test_a_return_needs_consent_information_and_its_purpose(row: Mapping[str, str]) -> None:
+    decision = None
+    if row["outcome"]:
+        decision = AdmissionDecision(AdmissionOutcome(row["outcome"]), date(2027, 1, 1))
+    data_set = DataSet(Category(row["category"]), "IT", admission_decision=decision)
+    yes = [row[name] == "yes" for name in ("consented", "informed", "illegal")]
+    found = check_return_transfer(data_set, ReturnTransfer(*yes))
+    assert " ".join(one.code for one in found) == row["expected"]
+
+
+def test_every_recipient_has_its_row() -> None:
     assert DISCLOSURES.keys() == set(Recipient)
-    assert [one.code for one in check_disclosure(recipient)] == expected
-
-
-@pytest.mark.parametrize(
-    ("transfer", "expected"),
-    [
-        (ReturnTransfer(True, True, True), []),
-        (ReturnTransfer(False, True, True), ["V22"]),
-        (ReturnTransfer(True, False, True), ["V23"]),
-        (ReturnTransfer(True, True, False), ["V23"]),
-        (ReturnTransfer(False, False, False), ["V22", "V23", "V23"]),
-    ],
-)
-def test_a_return_needs_consent_information_and_its_purpose(
-    transfer: ReturnTransfer, expected: list[str]
-) -> None:
-    """X-L14."""
-    found = check_return_transfer(DataSet(Category.ILLEGAL_STAY, "IT"), transfer)
-    assert [one.code for one in found] == expected
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (AdmissionOutcome.GRANTED, []),
-        (AdmissionOutcome.REFUSED, ["V23"]),
-        (AdmissionOutcome.DISCONTINUED, ["V23"]),
-    ],
-)
-def test_failed_admissions_never_go_to_a_third_country(
-    outcome: AdmissionOutcome, expected: list[str]
-) -> None:
-    decision = AdmissionDecision(outcome, date(2027, 1, 1))
-    data_set = DataSet(Category.ADMISSION_RECORD, "IT", admission_decision=decision)
-    found = check_return_transfer(data_set, ReturnTransfer(True, True, True))
-    assert [one.code for one in found] == expected
-    bare = DataSet(Category.ADMISSION_RECORD, "IT")
-    assert check_return_transfer(bare, ReturnTransfer(True, True, True)) != ()
 
 
 @pytest.mark.parametrize(

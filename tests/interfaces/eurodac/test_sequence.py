@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,11 +101,21 @@ def test_crossing_and_application_in_one_state_are_one_person_if_own_data_are_se
     assert Policy().include_own
 
 
-def test_an_erased_bridge_splits_the_sequence() -> None:
-    """X-S18."""
-    links = [confirmed(Link("a", "b")), confirmed(Link("b", "c"))]
-    assert frozenset("abc") in components("abc", links)
-    assert set(components("ac", without(links, "b"))) == {frozenset("a"), frozenset("c")}
+def link_in(text: str) -> Link:
+    """A link as the table writes it: one-other:state."""
+    pair, state = text.split(":")
+    one, other = pair.split("-")
+    return Link(one, other, LinkState(state))
+
+
+@pytest.mark.table("S_sequence")
+def test_links_make_one_person_of_several_data_sets(row: Mapping[str, str]) -> None:
+    links = tuple(map(link_in, row["links"].split()))
+    left = [name for name in row["references"].split() if name != row["erased"]]
+    if row["erased"]:
+        links = without(links, row["erased"])
+    found = ["+".join(sorted(group)) for group in components(left, links)]
+    assert sorted(found) == row["expected"].split()
 
 
 def test_a_link_to_an_unknown_data_set_joins_nothing() -> None:

@@ -155,9 +155,10 @@ def test_an_unknown_number_is_not_found(store: Store) -> None:
         for ask in (dossiers.find, dossiers.find_revision, dossiers.change):
             with pytest.raises(NotFound):
                 ask(transaction, NUMBER)
-        for get in (biometrics.get_capture, biometrics.get_reference):
-            with pytest.raises(NotFound):
-                get(transaction, NUMBER)
+        with pytest.raises(NotFound):
+            biometrics.get_capture(transaction, NUMBER)
+        with pytest.raises(NotFound):
+            biometrics.get_reference(transaction, NUMBER, NOW)
         for find in (hits.find, proposals.find, tasks.find):
             with pytest.raises(NotFound):
                 find(transaction, "nothing")
@@ -176,7 +177,7 @@ def test_biometrics_come_back_as_they_were_put_in(store: Store) -> None:
     fill(store)
     with store.read() as transaction:
         assert biometrics.get_capture(transaction, NUMBER) == IMAGE
-        reference = biometrics.get_reference(transaction, NUMBER)
+        reference = biometrics.get_reference(transaction, NUMBER, NOW)
         (stored,) = biometrics.all_references(transaction)
     encoded = templates.encode(draw_reference(1))
     assert templates.encode(reference) == stored.encoded == encoded
@@ -206,7 +207,7 @@ def test_a_gallery_number_is_never_given_twice(store: Store) -> None:
         second = biometrics.put_reference(transaction, NUMBER, draw_reference(2))
         assert second > first
         assert biometrics.find_reference(transaction, first) is None
-        assert biometrics.name_references(transaction, (first, second)) == {second: NUMBER}
+        assert biometrics.name_references(transaction, (first, second), NOW) == {second: NUMBER}
 
 
 def test_nothing_sealed_can_be_read_from_the_files(store: Store, tmp_path: Path) -> None:
@@ -244,7 +245,7 @@ def open_everything(store: Store, number: str) -> None:
     with store.read() as transaction:
         dossiers.find(transaction, number)
         biometrics.get_capture(transaction, number)
-        biometrics.get_reference(transaction, number)
+        biometrics.get_reference(transaction, number, NOW)
         hits.find_all(transaction, number)
         proposals.find(transaction, f"p{number}")
         unread.find_all(transaction, number)

@@ -778,7 +778,9 @@ class Notice(_message.Message):
     DATA_ERASED_FIELD_NUMBER: _builtins.int
     DATA_MARKED_FIELD_NUMBER: _builtins.int
     cursor: _builtins.int
-    """Strictly growing for one Member State."""
+    """Strictly growing for one Member State, also over a centre restored from a backup: the high
+    bits are the second since 1970 in which its ledger was opened, the low 28 count from 1.
+    """
     reference_number: _builtins.str
     """The receiver's own data set that the notice is about."""
     @_builtins.property

@@ -193,7 +193,8 @@ class CentralSystemServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EraseDataSet(self, request, context):
-        """Arts 30 and 40(3).
+        """Arts 30 and 40(3). The number is remembered as long as the logs of its data set, also one that
+        the centre never saw (NOT_FOUND): what arrives under it later is refused with V02.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

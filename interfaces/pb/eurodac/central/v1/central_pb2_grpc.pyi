@@ -59,7 +59,9 @@ class CentralSystemServiceStub:
     ReportFalseHit: _grpc.UnaryUnaryMultiCallable[_central_pb2.ReportFalseHitRequest, _central_pb2.ReportFalseHitResponse]
     """Art. 38(6)."""
     EraseDataSet: _grpc.UnaryUnaryMultiCallable[_central_pb2.EraseDataSetRequest, _central_pb2.EraseDataSetResponse]
-    """Arts 30 and 40(3)."""
+    """Arts 30 and 40(3). The number is remembered as long as the logs of its data set, also one that
+    the centre never saw (NOT_FOUND): what arrives under it later is refused with V02.
+    """
     SubscribeNotices: _grpc.UnaryStreamMultiCallable[_central_pb2.SubscribeNoticesRequest, _central_pb2.SubscribeNoticesResponse]
     """Results and notices of this Member State after a cursor, then live; resumable."""
     AcknowledgeNotices: _grpc.UnaryUnaryMultiCallable[_central_pb2.AcknowledgeNoticesRequest, _central_pb2.AcknowledgeNoticesResponse]
@@ -95,7 +97,9 @@ class CentralSystemServiceAsyncStub(CentralSystemServiceStub):
     ReportFalseHit: _aio.UnaryUnaryMultiCallable[_central_pb2.ReportFalseHitRequest, _central_pb2.ReportFalseHitResponse]  # type: ignore[assignment]
     """Art. 38(6)."""
     EraseDataSet: _aio.UnaryUnaryMultiCallable[_central_pb2.EraseDataSetRequest, _central_pb2.EraseDataSetResponse]  # type: ignore[assignment]
-    """Arts 30 and 40(3)."""
+    """Arts 30 and 40(3). The number is remembered as long as the logs of its data set, also one that
+    the centre never saw (NOT_FOUND): what arrives under it later is refused with V02.
+    """
     SubscribeNotices: _aio.UnaryStreamMultiCallable[_central_pb2.SubscribeNoticesRequest, _central_pb2.SubscribeNoticesResponse]  # type: ignore[assignment]
     """Results and notices of this Member State after a cursor, then live; resumable."""
     AcknowledgeNotices: _aio.UnaryUnaryMultiCallable[_central_pb2.AcknowledgeNoticesRequest, _central_pb2.AcknowledgeNoticesResponse]  # type: ignore[assignment]
@@ -200,7 +204,9 @@ class CentralSystemServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _central_pb2.EraseDataSetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_central_pb2.EraseDataSetResponse, _abc.Awaitable[_central_pb2.EraseDataSetResponse]]:
-        """Arts 30 and 40(3)."""
+        """Arts 30 and 40(3). The number is remembered as long as the logs of its data set, also one that
+        the centre never saw (NOT_FOUND): what arrives under it later is refused with V02.
+        """
 
     @_abc_1.abstractmethod
     def SubscribeNotices(

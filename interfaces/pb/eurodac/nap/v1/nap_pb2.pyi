@@ -48,6 +48,27 @@ ENROLMENT_OUTCOME_RECAPTURE_WANTED: EnrolmentOutcome.ValueType  # 2
 """Quality insufficient: the biometrics are discarded, the reference number is kept for Recapture."""
 Global___EnrolmentOutcome: _TypeAlias = EnrolmentOutcome  # noqa: Y015
 
+class _Measure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Measure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MEASURE_UNSPECIFIED: _Measure.ValueType  # 0
+    MEASURE_RETAKE_TASK: _Measure.ValueType  # 1
+    MEASURE_CHILD_PROTECTION_REFERRAL: _Measure.ValueType  # 2
+    MEASURE_NATIONAL_MEASURES: _Measure.ValueType  # 3
+    MEASURE_ASYLUM_LAW_CONSEQUENCES: _Measure.ValueType  # 4
+
+class Measure(_Measure, metaclass=_MeasureEnumTypeWrapper): ...
+
+MEASURE_UNSPECIFIED: Measure.ValueType  # 0
+MEASURE_RETAKE_TASK: Measure.ValueType  # 1
+MEASURE_CHILD_PROTECTION_REFERRAL: Measure.ValueType  # 2
+MEASURE_NATIONAL_MEASURES: Measure.ValueType  # 3
+MEASURE_ASYLUM_LAW_CONSEQUENCES: Measure.ValueType  # 4
+Global___Measure: _TypeAlias = Measure  # noqa: Y015
+
 class _FlagGround:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -580,6 +601,76 @@ class RecaptureResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecaptureResponse: _TypeAlias = RecaptureResponse  # noqa: Y015
+
+@_typing.final
+class ReportObstacleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    DATE_OF_BIRTH_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    SAFEGUARDING_RISK_FIELD_NUMBER: _builtins.int
+    VULNERABLE_FIELD_NUMBER: _builtins.int
+    SELF_INFLICTED_FIELD_NUMBER: _builtins.int
+    NATIONAL_FILE_NUMBER_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    category: _terms_pb2.Category.ValueType
+    date_of_birth: _builtins.str
+    """As stated so far, UNKNOWN where it is not known: whoever may be a minor counts as one."""
+    refused: _builtins.bool
+    """The person would not; otherwise the fingertips or the face did not allow it."""
+    safeguarding_risk: _builtins.bool
+    """Grounds to suspect a safeguarding or protection risk (Art. 14(1))."""
+    vulnerable: _builtins.bool
+    self_inflicted: _builtins.bool
+    national_file_number: _builtins.str
+    """The State's own file, by which child protection finds the person; never a name."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        category: _terms_pb2.Category.ValueType = ...,
+        date_of_birth: _builtins.str = ...,
+        refused: _builtins.bool = ...,
+        safeguarding_risk: _builtins.bool = ...,
+        vulnerable: _builtins.bool = ...,
+        self_inflicted: _builtins.bool = ...,
+        national_file_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "date_of_birth", b"date_of_birth", "national_file_number", b"national_file_number", "refused", b"refused", "request_id", b"request_id", "safeguarding_risk", b"safeguarding_risk", "self_inflicted", b"self_inflicted", "vulnerable", b"vulnerable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportObstacleRequest: _TypeAlias = ReportObstacleRequest  # noqa: Y015
+
+@_typing.final
+class ReportObstacleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURES_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task REFER_CHILD that was opened; empty where none was."""
+    @_builtins.property
+    def measures(self) -> _containers.RepeatedScalarFieldContainer[Global___Measure.ValueType]:
+        """What may follow; anything else may not."""
+
+    def __init__(
+        self,
+        *,
+        measures: _abc.Iterable[Global___Measure.ValueType] | None = ...,
+        task_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measures", b"measures", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportObstacleResponse: _TypeAlias = ReportObstacleResponse  # noqa: Y015
 
 @_typing.final
 class UpdateStatusRequest(_message.Message):
@@ -1390,17 +1481,26 @@ class GetCaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
+    SCANS_OF_FIELD_NUMBER: _builtins.int
     reference_number: _builtins.str
+    scans_of: _builtins.str
+    """Whose document scans come along: those of the data set of this number, the case's own or a
+    hit's; empty: nobody's. The others are there with their images left empty. Absent: all scans,
+    and a refusal (L01) where they do not fit into one message of 64 MiB.
+    """
     def __init__(
         self,
         *,
         reference_number: _builtins.str = ...,
+        scans_of: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scans_of", b"_scans_of", "scans_of", b"scans_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference_number", b"reference_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scans_of", b"_scans_of", "reference_number", b"reference_number", "scans_of", b"scans_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__scans_of: _TypeAlias = _typing.Literal["scans_of"]  # noqa: Y015
+    _WhichOneofArgType__scans_of: _TypeAlias = _typing.Literal["_scans_of", b"_scans_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scans_of) -> _WhichOneofReturnType__scans_of | None: ...
 
 Global___GetCaseRequest: _TypeAlias = GetCaseRequest  # noqa: Y015
 
@@ -1430,20 +1530,26 @@ class WatchCaseRequest(_message.Message):
 
     REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
     AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    SCANS_OF_FIELD_NUMBER: _builtins.int
     reference_number: _builtins.str
     after_revision: _builtins.int
     """Send nothing until the revision is greater."""
+    scans_of: _builtins.str
+    """As of GetCaseRequest."""
     def __init__(
         self,
         *,
         reference_number: _builtins.str = ...,
         after_revision: _builtins.int = ...,
+        scans_of: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scans_of", b"_scans_of", "scans_of", b"scans_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "reference_number", b"reference_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scans_of", b"_scans_of", "after_revision", b"after_revision", "reference_number", b"reference_number", "scans_of", b"scans_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__scans_of: _TypeAlias = _typing.Literal["scans_of"]  # noqa: Y015
+    _WhichOneofArgType__scans_of: _TypeAlias = _typing.Literal["_scans_of", b"_scans_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scans_of) -> _WhichOneofReturnType__scans_of | None: ...
 
 Global___WatchCaseRequest: _TypeAlias = WatchCaseRequest  # noqa: Y015
 
@@ -1633,6 +1739,8 @@ class GetStatusResponse(_message.Message):
     CENTRAL_REACHABLE_FIELD_NUMBER: _builtins.int
     CENTRAL_ANSWERED_AT_FIELD_NUMBER: _builtins.int
     NOW_FIELD_NUMBER: _builtins.int
+    COMPARISONS_OVERDUE_FIELD_NUMBER: _builtins.int
+    OLDEST_COMPARISON_DUE_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     member_state: _builtins.str
     persons: _builtins.int
@@ -1640,6 +1748,10 @@ class GetStatusResponse(_message.Message):
     queued_urgent: _builtins.int
     queued_normal: _builtins.int
     central_reachable: _builtins.bool
+    comparisons_overdue: _builtins.int
+    """Data sets whose comparison the centre owes beyond its limit, each with an open task
+    COMPARISON_OVERDUE until its result arrives.
+    """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1648,6 +1760,10 @@ class GetStatusResponse(_message.Message):
     def central_answered_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def now(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def oldest_comparison_due(self) -> _timestamp_pb2.Timestamp:
+        """When the longest owed of them was due; absent when none is."""
+
     def __init__(
         self,
         *,
@@ -1662,10 +1778,12 @@ class GetStatusResponse(_message.Message):
         central_reachable: _builtins.bool = ...,
         central_answered_at: _timestamp_pb2.Timestamp | None = ...,
         now: _timestamp_pb2.Timestamp | None = ...,
+        comparisons_overdue: _builtins.int = ...,
+        oldest_comparison_due: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["central_answered_at", b"central_answered_at", "now", b"now", "oldest_queued_at", b"oldest_queued_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["central_answered_at", b"central_answered_at", "now", b"now", "oldest_comparison_due", b"oldest_comparison_due", "oldest_queued_at", b"oldest_queued_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["central_answered_at", b"central_answered_at", "central_reachable", b"central_reachable", "gallery_equals_store", b"gallery_equals_store", "member_state", b"member_state", "models", b"models", "now", b"now", "oldest_queued_at", b"oldest_queued_at", "persons", b"persons", "queued_normal", b"queued_normal", "queued_urgent", b"queued_urgent", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["central_answered_at", b"central_answered_at", "central_reachable", b"central_reachable", "comparisons_overdue", b"comparisons_overdue", "gallery_equals_store", b"gallery_equals_store", "member_state", b"member_state", "models", b"models", "now", b"now", "oldest_comparison_due", b"oldest_comparison_due", "oldest_queued_at", b"oldest_queued_at", "persons", b"persons", "queued_normal", b"queued_normal", "queued_urgent", b"queued_urgent", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -122,6 +122,11 @@ class EnrolmentServiceStub:
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.RecaptureRequest.SerializeToString,
                 response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.RecaptureResponse.FromString,
                 _registered_method=True)
+        self.ReportObstacle = channel.unary_unary(
+                '/eurodac.nap.v1.EnrolmentService/ReportObstacle',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReportObstacleRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReportObstacleResponse.FromString,
+                _registered_method=True)
         self.UpdateStatus = channel.unary_unary(
                 '/eurodac.nap.v1.EnrolmentService/UpdateStatus',
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.UpdateStatusRequest.SerializeToString,
@@ -182,6 +187,13 @@ class EnrolmentServiceServicer:
 
     def Recapture(self, request, context):
         """Better biometrics under the same reference number (Art. 38(1), retakes of Art. 15(1)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportObstacle(self, request, context):
+        """A capture did not succeed: what may follow, and no sanction that the law forbids (Arts 13, 14).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +265,11 @@ def add_EnrolmentServiceServicer_to_server(servicer, server):
                     servicer.Recapture,
                     request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.RecaptureRequest.FromString,
                     response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.RecaptureResponse.SerializeToString,
+            ),
+            'ReportObstacle': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportObstacle,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReportObstacleRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ReportObstacleResponse.SerializeToString,
             ),
             'UpdateStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateStatus,
@@ -376,6 +393,33 @@ class EnrolmentService:
             '/eurodac.nap.v1.EnrolmentService/Recapture',
             eurodac_dot_nap_dot_v1_dot_nap__pb2.RecaptureRequest.SerializeToString,
             eurodac_dot_nap_dot_v1_dot_nap__pb2.RecaptureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportObstacle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.EnrolmentService/ReportObstacle',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ReportObstacleRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ReportObstacleResponse.FromString,
             options,
             channel_credentials,
             insecure,

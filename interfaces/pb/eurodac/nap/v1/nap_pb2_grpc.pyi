@@ -65,6 +65,8 @@ class EnrolmentServiceStub:
     """Large captures: one header, then the ANSI/NIST-ITL transaction in pieces."""
     Recapture: _grpc.UnaryUnaryMultiCallable[_nap_pb2.RecaptureRequest, _nap_pb2.RecaptureResponse]
     """Better biometrics under the same reference number (Art. 38(1), retakes of Art. 15(1))."""
+    ReportObstacle: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ReportObstacleRequest, _nap_pb2.ReportObstacleResponse]
+    """A capture did not succeed: what may follow, and no sanction that the law forbids (Arts 13, 14)."""
     UpdateStatus: _grpc.UnaryUnaryMultiCallable[_nap_pb2.UpdateStatusRequest, _nap_pb2.UpdateStatusResponse]
     CorrectDataSet: _grpc.UnaryUnaryMultiCallable[_nap_pb2.CorrectDataSetRequest, _nap_pb2.CorrectDataSetResponse]
     EraseDataSet: _grpc.UnaryUnaryMultiCallable[_nap_pb2.EraseDataSetRequest, _nap_pb2.EraseDataSetResponse]
@@ -83,6 +85,8 @@ class EnrolmentServiceAsyncStub(EnrolmentServiceStub):
     """Large captures: one header, then the ANSI/NIST-ITL transaction in pieces."""
     Recapture: _aio.UnaryUnaryMultiCallable[_nap_pb2.RecaptureRequest, _nap_pb2.RecaptureResponse]  # type: ignore[assignment]
     """Better biometrics under the same reference number (Art. 38(1), retakes of Art. 15(1))."""
+    ReportObstacle: _aio.UnaryUnaryMultiCallable[_nap_pb2.ReportObstacleRequest, _nap_pb2.ReportObstacleResponse]  # type: ignore[assignment]
+    """A capture did not succeed: what may follow, and no sanction that the law forbids (Arts 13, 14)."""
     UpdateStatus: _aio.UnaryUnaryMultiCallable[_nap_pb2.UpdateStatusRequest, _nap_pb2.UpdateStatusResponse]  # type: ignore[assignment]
     CorrectDataSet: _aio.UnaryUnaryMultiCallable[_nap_pb2.CorrectDataSetRequest, _nap_pb2.CorrectDataSetResponse]  # type: ignore[assignment]
     EraseDataSet: _aio.UnaryUnaryMultiCallable[_nap_pb2.EraseDataSetRequest, _nap_pb2.EraseDataSetResponse]  # type: ignore[assignment]
@@ -116,6 +120,14 @@ class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_nap_pb2.RecaptureResponse, _abc.Awaitable[_nap_pb2.RecaptureResponse]]:
         """Better biometrics under the same reference number (Art. 38(1), retakes of Art. 15(1))."""
+
+    @_abc_1.abstractmethod
+    def ReportObstacle(
+        self,
+        request: _nap_pb2.ReportObstacleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.ReportObstacleResponse, _abc.Awaitable[_nap_pb2.ReportObstacleResponse]]:
+        """A capture did not succeed: what may follow, and no sanction that the law forbids (Arts 13, 14)."""
 
     @_abc_1.abstractmethod
     def UpdateStatus(
