@@ -22,7 +22,7 @@ from matcher.runtime import open_session
 from matcher.spectrum import Floats
 from matcher.vocabulary import FingerSample
 
-MODEL = "finger-vector-1"
+MODEL = "finger-vector-2"
 """Manifest id of the network; also the id of vectors, which changes whenever they would."""
 
 DIMENSIONS = 128
@@ -38,7 +38,7 @@ a print lies below its core than above."""
 
 STEPS = 254.0
 """Steps of a template's vector per unit: 1/254. A number beyond half of the whole length, which
-hardly occurs among 128, is cut off at 127 steps; the mean cosine moves by less than 0.001."""
+hardly occurs among 128, is cut off at 127 steps; cosines of real prints move by 0.005 at most."""
 
 STEPS_MOST = 127
 """Largest number of a template's vector, in steps; -128 is not used, so that all can be negated."""
