@@ -25,6 +25,7 @@ from node import (
     enrolment,
     flags,
     identification,
+    interoperability_calls,
     marks,
     messages,
     oversight,
@@ -380,5 +381,6 @@ CALLS: Mapping[str, Call] = {
     "GetStatus": get_status,
     **clock_calls.CALLS,
     **police_calls.CALLS,
+    **interoperability_calls.CALLS,
 }
 """Every call but WatchCase, which is a stream and belongs to the door."""
