@@ -7,17 +7,23 @@ from collections.abc import Mapping
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 
 from interfaces.pb.eurodac.central.v1 import central_pb2
+from interfaces.pb.eurodac.central.v1 import interoperability_pb2 as central_interoperability_pb2
 from interfaces.pb.eurodac.central.v1 import police_pb2 as central_police_pb2
-from interfaces.pb.eurodac.nap.v1 import clock_pb2, nap_pb2, police_pb2
+from interfaces.pb.eurodac.nap.v1 import clock_pb2, interoperability_pb2, nap_pb2, police_pb2
 
 NAP_FILES: tuple[FileDescriptor, ...] = (
     nap_pb2.DESCRIPTOR,
     clock_pb2.DESCRIPTOR,
     police_pb2.DESCRIPTOR,
+    interoperability_pb2.DESCRIPTOR,
 )
 """Stations, desks and experts -> national access point."""
 
-CENTRAL_FILES: tuple[FileDescriptor, ...] = (central_pb2.DESCRIPTOR, central_police_pb2.DESCRIPTOR)
+CENTRAL_FILES: tuple[FileDescriptor, ...] = (
+    central_pb2.DESCRIPTOR,
+    central_police_pb2.DESCRIPTOR,
+    central_interoperability_pb2.DESCRIPTOR,
+)
 """National access point -> central system."""
 
 

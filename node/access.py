@@ -90,6 +90,10 @@ class Act(StrEnum):
     READ_SEARCH_RECORD = "READ_SEARCH_RECORD"
     DISCLOSE = "DISCLOSE"
     TRANSFER_FOR_RETURN = "TRANSFER_FOR_RETURN"
+    ASK_PORTAL = "ASK_PORTAL"
+    CLOSE_ENQUIRY = "CLOSE_ENQUIRY"
+    LIST_LINKS = "LIST_LINKS"
+    VERIFY_LINK = "VERIFY_LINK"
 
 
 class Purpose(StrEnum):
@@ -227,6 +231,11 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.READ_SEARCH_RECORD: {Role.AUDITOR: _OVERSIGHT},
         Act.DISCLOSE: _OFFICE,
         Act.TRANSFER_FOR_RETURN: _OFFICE,
+        # Regulation (EU) 2019/818, Arts 22(1) and 29(1): who may search, and who collects.
+        Act.ASK_PORTAL: _REQUESTERS,
+        Act.CLOSE_ENQUIRY: _REQUESTERS,
+        Act.LIST_LINKS: _OFFICE,
+        Act.VERIFY_LINK: _OFFICE,
     }
 )
 """Act x role: for which purposes. What is not in the table is denied."""

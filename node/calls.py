@@ -25,6 +25,7 @@ from node import (
     enrolment,
     flags,
     identification,
+    interoperability_calls,
     marks,
     messages,
     oversight,
@@ -375,5 +376,6 @@ CALLS: Mapping[str, Call] = {
     **capture_calls.CALLS,
     **clock_calls.CALLS,
     **police_calls.CALLS,
+    **interoperability_calls.CALLS,
 }
 """Every call but WatchCase, a stream, and Identify, which ends with its caller: the door's own."""

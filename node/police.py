@@ -38,7 +38,7 @@ from node.acts import Deed, Written
 from node.assembly import Node
 from node.audit import Outcome
 from node.errors import AccessDenied, NotFound, OutOfTurn
-from node.reasons import Reasons, name_data, to_law, write_record
+from node.reasons import Reasons, check_claimed_signal, name_data, to_law, write_record
 from node.store import Transaction, dossiers, erasure, hits, police
 from node.store.dossiers import Dossier
 from node.store.police import Reader, StoredSearch
@@ -108,6 +108,7 @@ def request_search(node: Node, actor: Actor, wanted: SearchWanted) -> str:
             wire.check_probe(wanted.probe)
             if not wanted.reasons.imminent_danger:
                 acts.insist(*check_conditions(to_law(category, wanted.reasons)))
+            acts.insist(*check_claimed_signal(node, actor, wanted.reasons))
             answer = acts.carry_out(
                 node, deed, request, lambda tx: _submit(node, tx, actor, wanted)
             )

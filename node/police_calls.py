@@ -12,7 +12,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from interfaces import wire
 from interfaces.eurodac.police import Offence, SearchState
 from interfaces.eurodac.rights import Recipient, ReturnTransfer
-from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.pb.eurodac.central.v1 import police_pb2 as central_police_pb2
 from interfaces.pb.eurodac.nap.v1 import police_pb2
@@ -20,15 +19,12 @@ from node import messages, police, rights
 from node.access import Actor
 from node.assembly import Node
 from node.police import SearchHit, SearchView
-from node.reasons import Reasons
+from node.reasons import Reasons, grounds
 from node.rights import AccessKind
 from node.store.police import Reader
 from node.vocabulary import Finding
 
 Call = Callable[[Node, Actor, Any], Message]
-
-MAX_GROUNDS_CHARACTERS = 2_000
-"""Longest text of one ground: a page, which a verifying official reads in a minute."""
 
 _GROUNDS = (
     "necessity",
@@ -38,7 +34,7 @@ _GROUNDS = (
     "imminent_danger",
     "child_grounds",
 )
-_LABELS = ("national_file_number", "ordered_by")
+_LABELS = ("national_file_number", "ordered_by", "portal_query")
 _FACTS = (
     "national_databases_checked",
     "other_states_checked",
@@ -169,7 +165,7 @@ def close_access(
         request_id=request.request_id,
         reference_number=_number(request),
         granted=request.granted,
-        refused_because=_grounds("refused_because", request.refused_because),
+        refused_because=grounds("refused_because", request.refused_because),
     )
     closed_at = rights.close_access(node, actor, closing)
     return police_pb2.CloseAccessResponse(closed_at=wire.instant_to(closed_at))
@@ -203,16 +199,9 @@ def _number(request: Any) -> str:
     return wire.text("reference_number", request.reference_number)
 
 
-def _grounds(name: str, value: str) -> str:
-    if len(value) > MAX_GROUNDS_CHARACTERS:
-        remedy = f"at most {MAX_GROUNDS_CHARACTERS} characters"
-        raise FormatRefused("W03 TOO_LONG", name, "text too long", remedy)
-    return value.strip()
-
-
 def _reasons_from(message: police_pb2.SearchReasons) -> Reasons:
     offence = wire.enumerated(police_pb2.Offence, "OFFENCE_", Offence)
-    stated: dict[str, Any] = {name: _grounds(name, getattr(message, name)) for name in _GROUNDS}
+    stated: dict[str, Any] = {name: grounds(name, getattr(message, name)) for name in _GROUNDS}
     stated |= {name: wire.text(name, getattr(message, name)) for name in _LABELS}
     stated |= {name: getattr(message, name) for name in _FACTS}
     known = offence("reasons.offence", message.offence) if message.offence else None

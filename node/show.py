@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
-from interfaces.pb.eurodac.nap.v1 import clock_pb2, nap_pb2
+from interfaces.pb.eurodac.central.v1 import interoperability_pb2 as central_interoperability_pb2
+from interfaces.pb.eurodac.nap.v1 import clock_pb2, interoperability_pb2, nap_pb2
 
 WIDTH = 120
 """Columns where the output is no terminal: logs and files are read on wide screens."""
@@ -35,6 +36,8 @@ def message(answer: Message) -> None:
         nap_pb2.GetStatusResponse: status,
         clock_pb2.CaseClock: clock,
         clock_pb2.GetIndicatorsResponse: indicators,
+        interoperability_pb2.AskPortalResponse: signal,
+        interoperability_pb2.ListIdentityLinksResponse: links,
     }
     shown[type(answer)](answer)
 
@@ -204,6 +207,35 @@ def indicators(answer: clock_pb2.GetIndicatorsResponse) -> None:
         share = f"{one.share:.1%}" if one.HasField("share") else "nothing to share"
         table.add_row(one.name, str(one.count), str(one.of), share)
     console.print(table)
+
+
+def signal(answer: interoperability_pb2.AskPortalResponse) -> None:
+    """Whether there are data, and what follows."""
+    number = answer.enquiry_number
+    if answer.in_eurodac:
+        console.print(f"[bold]data in Eurodac[/bold]  {number}")
+        console.print("request a search and name this enquiry, or close it with reasons")
+    else:
+        console.print(f"[bold]no data in Eurodac[/bold]  {number}")
+
+
+def links(answer: interoperability_pb2.ListIdentityLinksResponse) -> None:
+    """Links to records of other systems, with their colour and why."""
+    if not answer.links:
+        console.print("no links to show")
+    enum = central_interoperability_pb2
+    for one in answer.links:
+        colour = enum.LinkColour.Name(one.colour).removeprefix("LINK_COLOUR_").lower()
+        between = " - ".join(
+            f"{enum.System.Name(record.system).removeprefix('SYSTEM_')} {record.number}".strip()
+            for record in one.records
+        )
+        console.print(f"[bold]{colour}[/bold]  {escape(between)}  {one.link_id}")
+        if one.explanation:
+            console.print(f"  {one.explanation} ({one.article})")
+        if one.colour == enum.LINK_COLOUR_YELLOW:
+            who = f"{one.responsible_authority}, {one.responsible_state}"
+            console.print(f"  to be verified by {who}")
 
 
 def status(answer: nap_pb2.GetStatusResponse) -> None:

@@ -46,6 +46,9 @@ def main() -> None:
 @click.option("--models", type=FOLDER, default=DEFAULT_MODELS, help="Prepared models.")
 @click.option("--hit-score", type=float, default=Thresholds().hit_score, show_default=True)
 @click.option("--compare-faces", is_flag=True, help="As after the switch of Art. 63(5).")
+@click.option(
+    "--interoperability", is_flag=True, help="Signal and links with other systems: a first cut."
+)
 def serve_command(
     folder: Path,
     address: str,
@@ -57,6 +60,7 @@ def serve_command(
     models: Path,
     hit_score: float,
     compare_faces: bool,
+    interoperability: bool,
 ) -> None:
     """Serve until SIGTERM or SIGINT; says `ready` with its port as one JSON line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -66,12 +70,15 @@ def serve_command(
         engine = Engine.open(models)
     except (ScriptRefused, ModelUnavailable) as error:
         raise click.ClickException(str(error)) from error
-    switch = date.min if compare_faces else None
+    policy = Policy(
+        face_comparison_from=date.min if compare_faces else None,
+        interoperability_from=date.min if interoperability else None,
+    )
     try:
         centre = open_centre(
             folder,
             engine,
-            policy=Policy(face_comparison_from=switch),
+            policy=policy,
             thresholds=Thresholds(hit_score=hit_score),
             script=script,
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from interfaces import wire
-from interfaces.central import figures, notices
+from interfaces.central import detection, figures, notices
 from interfaces.central.centre import Centre, apply_once, data_set_in, own, publish
 from interfaces.central.errors import UnknownDataSet
 from interfaces.central.holdings import Occurrence, StoredDataSet
@@ -17,6 +17,7 @@ from interfaces.eurodac import dataset, flags, reference, retention
 from interfaces.eurodac.categories import Category, digit
 from interfaces.eurodac.dataset import DataSet, Mark
 from interfaces.eurodac.errors import RuleBroken
+from interfaces.eurodac.interoperability import Trigger
 from interfaces.eurodac.retention import ErasureGround
 from interfaces.eurodac.sequence import LinkState
 from interfaces.eurodac.statistics import RowKind
@@ -39,6 +40,7 @@ def update_status(
         _allow(_check_content(centre, before, changes))
         now = centre.now()
         _write(entries, stored, replace(before, **changes))
+        _detect(centre, entries, stored.reference_number)
         responsible = changes.get("responsible_state")
         if responsible and responsible != before.responsible_state and not request.follow_up:
             notices.tell_others(
@@ -70,6 +72,7 @@ def correct(
         _allow(_check_content(centre, before, changes))
         now = centre.now()
         _write(entries, stored, replace(before, **changes))
+        _detect(centre, entries, stored.reference_number)
         return central_pb2.CorrectDataSetResponse(received_at=wire.instant_to(now))
 
     return apply_once(centre, state, request, answer=central_pb2.CorrectDataSetResponse, act=act)
@@ -296,6 +299,13 @@ def _allow(violations: tuple[Any, ...]) -> None:
 
 def _write(entries: Entries, stored: StoredDataSet, data_set: DataSet) -> None:
     entries.replace(replace(stored, message=wire.dataset_to(data_set).SerializeToString()))
+
+
+def _detect(centre: Centre, entries: Entries, reference_number: str) -> None:
+    """Other identity data or another document may make or end links to other systems."""
+    changed = entries.data_set(reference_number)
+    if changed is not None:
+        detection.detect(centre, entries, changed, Trigger.CHANGED)
 
 
 def _move(centre: Centre, reference_number: str) -> None:

@@ -4,7 +4,8 @@ Plan of one examination:
  1 take the next arrival: urgent lane first, order of arrival inside a lane (Art. 38(2))
  2 read the samples and make templates; what cannot be read or used is a quality refusal
  3 search the data sets in scope (Art. 27, 28), own ones only on request (Art. 27(3))
- 4 write together: template, links (Art. 3(6)), result as a notice, arrival done: one commit
+ 4 write together: template, links (Art. 3(6)), result as a notice, arrival done: one commit;
+   where interoperability is switched on also the links to records of other systems
  5 publish: the data set is searchable from now on
 A crash between the steps leaves the arrival in its lane; nothing is lost or answered twice.
 """
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from interfaces import wire
-from interfaces.central import figures, notices, probes
+from interfaces.central import detection, figures, notices, probes
 from interfaces.central.centre import Centre, data_set_in, publish
 from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
 from interfaces.central.ledger import Entries
@@ -28,11 +29,11 @@ from interfaces.eurodac import capture as capture_law
 from interfaces.eurodac import comparison
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.interoperability import Trigger
 from interfaces.eurodac.statistics import RowKind
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
-from matcher.lineup import is_comparable
 from matcher.placement import Misplacement
 from matcher.vocabulary import (
     Candidate,
@@ -116,6 +117,8 @@ def examine_next(centre: Centre, stopping: threading.Event | None = None) -> boo
         if not entries.examined(arrival, centre.now()):
             return True  # erased, or examined by nobody else's hand, while we worked
         kept = _conclude(centre, entries, arrival, findings)
+        if kept is not None:
+            detection.detect(centre, entries, kept, Trigger.RECORDED)
     if kept is not None:
         publish(centre, kept.id)
     with centre.issued:
@@ -155,34 +158,14 @@ def _find(centre: Centre, arrival: Arrival, stored: StoredDataSet | None) -> _Fi
     )
     candidates = centre.gallery.search(
         extraction.reference if faces else replace(extraction.reference, face=None),
-        partitions=_scope(centre, arrival, probe.category),
-        threshold=_threshold(centre, probe, extraction.reference),
+        partitions=probes.scope(
+            centre, probe.category, state=arrival.state, include_own=arrival.include_own
+        ),
+        threshold=probes.threshold(centre, probe, extraction.reference),
         at_most=MAX_HITS,
         compare_face=faces and probe.sex_known,
     )
-    return _Findings(extraction.reference, (), _hits_among(centre, probe, candidates))
-
-
-def _threshold(centre: Centre, probe: Probe, reference: Reference) -> float:
-    if probe.latents:
-        return centre.thresholds.latent_hit_score
-    limits = centre.thresholds
-    prints = any(map(is_comparable, reference.fingers))
-    return min(limits.hit_score, limits.single_hit_score) if prints else limits.face_hit_score
-
-
-def _hits_among(
-    centre: Centre, probe: Probe, candidates: tuple[Candidate, ...]
-) -> tuple[Candidate, ...]:
-    """The candidates that count: where several fingers met, more is asked than of one alone."""
-    limits = centre.thresholds
-    return tuple(
-        candidate
-        for candidate in candidates
-        if probe.latents
-        or len(candidate.comparison.fingers) <= 1
-        or candidate.comparison.score >= limits.hit_score
-    )
+    return _Findings(extraction.reference, (), probes.hits_among(centre, probe, candidates))
 
 
 def _probe(arrival: Arrival, stored: StoredDataSet | None) -> Probe:
@@ -204,21 +187,6 @@ def _search_identities(centre: Centre, arrival: Arrival, probe: Probe) -> tuple[
         fitting = probes.fitting(entries, arrival, probe)
     bare = Comparison(score=0.0, fingers={}, face=None)
     return tuple(Candidate(stored.id, bare) for stored in fitting[:MAX_HITS])
-
-
-def _scope(centre: Centre, arrival: Arrival, category: Category) -> frozenset[int]:
-    """The partitions that hold what the comparison matrix lets this arrival be compared with."""
-    return frozenset(
-        number
-        for (origin, stored, marked), number in centre.partitions.known().items()
-        if comparison.in_scope(
-            category,
-            stored,
-            marked=marked,
-            same_state=origin == arrival.state,
-            include_own=arrival.include_own,
-        )
-    )
 
 
 def _refusals(

@@ -6,11 +6,11 @@ compared without case, accents and punctuation, which differ between transcripti
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
 from interfaces.eurodac.ages import birth_range
 from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.likeness import fold
 from interfaces.eurodac.terms import UNKNOWN, Sex
 from interfaces.wire import Identity
 
@@ -38,17 +38,6 @@ def fits(wanted: Identity, data_set: DataSet) -> bool:
         and _may_be_national(wanted.nationality, data_set.nationalities)
         and _may_have_sex(wanted.sex, data_set.sex)
     )
-
-
-def fold(name: str) -> str:
-    """A name in the form in which names are compared.
-
-    >>> fold("  D'Ávila  y-López ")
-    'd avila y lopez'
-    """
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    kept = (one if one.isalnum() else " " for one in plain if not unicodedata.combining(one))
-    return " ".join("".join(kept).split())
 
 
 def _is_among(wanted: str, names: Iterable[str]) -> bool:

@@ -87,6 +87,11 @@ class Entries:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
+    @property
+    def connection(self) -> sa.Connection:
+        """The same transaction for the ledger's other room, `crossings`."""
+        return self._connection
+
     def answered(self, state: str, request_id: str) -> tuple[bytes, bytes] | None:
         """Digest and answer of an earlier request of that id, if there was one."""
         columns = (schema.requests.c.digest, schema.requests.c.response)
@@ -156,6 +161,9 @@ class Entries:
                 (schema.links.c.reference_number == number)
                 | (schema.links.c.hit_reference_number == number)
             )
+        )
+        self._connection.execute(
+            schema.identity_links.delete().where(schema.identity_links.c.reference_number == number)
         )
         self._connection.execute(
             schema.arrivals.delete().where(

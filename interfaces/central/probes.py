@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from interfaces import wire
 from interfaces.central import identity
-from interfaces.central.centre import data_set_in
+from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.holdings import Arrival, Status, StoredDataSet
 from interfaces.central.ledger import Entries
 from interfaces.eurodac import comparison, reference
 from interfaces.eurodac.categories import Category, digit
 from interfaces.pb.eurodac.central.v1 import central_pb2, police_pb2, terms_pb2
 from interfaces.wire import Identity
+from matcher.lineup import is_comparable
+from matcher.vocabulary import Candidate, Reference
 
 SEARCHES: Mapping[int, Category] = {
     digit(category): category
@@ -78,3 +80,41 @@ def fitting(entries: Entries, arrival: Arrival, probe: Probe) -> list[StoredData
         if in_scope and stored.status in IDENTIFIED and identity.fits(probe.identity, data_set):
             found.append(stored)
     return found
+
+
+def scope(centre: Centre, category: Category, *, state: str, include_own: bool) -> frozenset[int]:
+    """The partitions that hold what the comparison matrix lets such a probe be compared with."""
+    return frozenset(
+        number
+        for (origin, stored, marked), number in centre.partitions.known().items()
+        if comparison.in_scope(
+            category,
+            stored,
+            marked=marked,
+            same_state=origin == state,
+            include_own=include_own,
+        )
+    )
+
+
+def threshold(centre: Centre, probe: Probe, reference: Reference) -> float:
+    """Lowest score of a candidate of this probe; reference: what was made of its samples."""
+    limits = centre.thresholds
+    if probe.latents:
+        return limits.latent_hit_score
+    prints = any(map(is_comparable, reference.fingers))
+    return min(limits.hit_score, limits.single_hit_score) if prints else limits.face_hit_score
+
+
+def hits_among(
+    centre: Centre, probe: Probe, candidates: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """The candidates that count: where several fingers met, more is asked than of one alone."""
+    limits = centre.thresholds
+    return tuple(
+        candidate
+        for candidate in candidates
+        if probe.latents
+        or len(candidate.comparison.fingers) <= 1
+        or candidate.comparison.score >= limits.hit_score
+    )

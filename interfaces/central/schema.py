@@ -91,3 +91,32 @@ occurrences = sa.Table(
     sa.Column("state", sa.String, nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
 )
+
+foreign_records = sa.Table(
+    "foreign_records",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("system", sa.String, nullable=False),
+    sa.Column("number", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("identity", sa.LargeBinary, nullable=False),
+    sa.Column("template", sa.LargeBinary),
+    sa.UniqueConstraint("system", "number"),
+    sqlite_autoincrement=True,
+)
+
+identity_links = sa.Table(
+    "identity_links",
+    metadata,
+    sa.Column("link_id", sa.String, primary_key=True),
+    sa.Column("reference_number", sa.String, nullable=False),
+    sa.Column("record_id", sa.Integer, nullable=False, index=True),
+    sa.Column("trigger", sa.String, nullable=False),
+    sa.Column("biometrics", sa.String, nullable=False),
+    sa.Column("identity", sa.String, nullable=False),
+    sa.Column("document", sa.String, nullable=False),
+    sa.Column("verdict", sa.String, nullable=False),
+    sa.Column("created_at", sa.Integer, nullable=False),
+    sa.Column("changed_at", sa.Integer, nullable=False),
+    sa.UniqueConstraint("reference_number", "record_id"),
+)

@@ -13,7 +13,15 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from google.protobuf.message import Message
 
-from interfaces.central import custody, figures, intake, notices, police
+from interfaces.central import (
+    custody,
+    figures,
+    identity_links,
+    intake,
+    notices,
+    police,
+    portal,
+)
 from interfaces.central.centre import Centre
 from interfaces.central.errors import RequestReused, UnknownDataSet
 from interfaces.central.script import Fault, Kind
@@ -53,6 +61,11 @@ ACTS: Mapping[str, Callable[[Centre, str, Any], Message]] = {
     "GetStatistics": figures.statistics_of,
     "SearchForLawEnforcement": police.search_for_law_enforcement,
     "SearchForDataSubject": police.search_for_data_subject,
+    "AskPortal": portal.ask_portal,
+    "ListIdentityLinks": identity_links.list_links,
+    "VerifyIdentityLink": identity_links.verify_link,
+    "PlaceRecord": identity_links.place_record,
+    "RemoveRecord": identity_links.remove_record,
 }
 
 

@@ -1,7 +1,7 @@
 """Every refusal code of the profile, with the rule it stands for and what to do about it.
 
-Q: samples (Art. 38(1)). V: data sets and acts. Codes are never reused for something else;
-the list of the real interface is not public, so this one is ours.
+Q: samples (Art. 38(1)). V: data sets and acts. I: interoperability. Codes are never reused for
+something else; the list of the real interface is not public, so this one is ours.
 """
 
 from __future__ import annotations
@@ -144,6 +144,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "NO_DISCLOSURE",
             "The recipient or purpose is not one that the Regulation allows.",
             "Refuse the request.",
+        ),
+        "I01": Code(
+            "SWITCHED_OFF",
+            "Interoperability is carried out only where and when it is switched on.",
+            "Set policy.interoperability_from at the node and start the centre with it too.",
+        ),
+        "I02": Code(
+            "NOT_RESPONSIBLE",
+            "A link is verified by the one authority that is responsible for it.",
+            "Leave it to the authority named with the link.",
         ),
     }
 )

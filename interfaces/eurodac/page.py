@@ -17,6 +17,14 @@ from interfaces.eurodac.comparison import MATRIX
 from interfaces.eurodac.deadlines import SECOND_CLOCKS
 from interfaces.eurodac.fields import EXCEPTIONS, LISTED_IN, REQUIREMENTS, Field
 from interfaces.eurodac.flags import FLAG_RULES, MARK_RULES, NOTICES
+from interfaces.eurodac.interoperability import (
+    KEEPING,
+    TRIGGERS,
+    VISIBILITY,
+    System,
+    may_link,
+    responsible,
+)
 from interfaces.eurodac.limits import LIMITS, WINDOWS, Calendar
 from interfaces.eurodac.links import LINK_ROWS
 from interfaces.eurodac.policy import Policy
@@ -51,7 +59,11 @@ def page() -> str:
         ("Limits of the case clock", _limits()),
         ("What starts and ends the limits of a case", _effects()),
         ("Windows", _windows()),
+        ("What the systems have in common", _keeping()),
+        ("What starts the detection of multiple identities", _triggers()),
         ("Link colours between systems", _links()),
+        ("Who verifies a yellow link", _responsible()),
+        ("Who sees a link", _visibility()),
         ("Refusal codes", _codes()),
         ("Our decisions", _policy()),
     )
@@ -241,7 +253,7 @@ def _windows() -> str:
 
 
 def _links() -> str:
-    head = "biometrics", "identity", "document", "conclusion", "colour", "2019/818"
+    head = "biometrics", "identity", "document", "conclusion", "colour", "2019/818", "why"
     rows = (
         (
             _alternatives(row.biometrics),
@@ -250,10 +262,57 @@ def _links() -> str:
             row.verdict,
             row.colour,
             row.article,
+            row.why,
         )
         for row in LINK_ROWS
     )
     return _table(head, rows)
+
+
+def _keeping() -> str:
+    legend = (
+        "Regulation (EU) 2019/818 in this and the four tables below: a first cut, ours, switched "
+        "off unless configured; no conformity is claimed. CIR: common identity repository; sBMS: "
+        "shared biometric matching service.\n\n"
+    )
+    rows = (
+        (field, row.point, row.keeper, row.article, row.detected or "nothing")
+        for field, row in KEEPING.items()
+    )
+    return legend + _table(("field", "point", "kept in", "article", "compared under"), rows)
+
+
+def _triggers() -> str:
+    rows = (
+        (trigger, rule.what, rule.article, _yes(rule.in_eurodac))
+        for trigger, rule in TRIGGERS.items()
+    )
+    return _table(("trigger", "what happened", "2019/818", "newer record in Eurodac"), rows)
+
+
+def _responsible() -> str:
+    rows = (
+        (newer, older, rule.authority, rule.article)
+        for newer in System
+        for older in System
+        if may_link(newer, older) and System.EURODAC in (newer, older)
+        for rule in (responsible(newer, older),)
+    )
+    return _table(("newer record in", "older record in", "who", "2019/818"), rows)
+
+
+def _visibility() -> str:
+    rows = (
+        (
+            colour,
+            rule.audience,
+            "the whole file" if rule.whole else "that it exists, colour and systems",
+            rule.article,
+            rule.note,
+        )
+        for colour, rule in VISIBILITY.items()
+    )
+    return _table(("colour", "who", "what", "2019/818", ""), rows)
 
 
 def _codes() -> str:

@@ -31,6 +31,9 @@ class Policy:
     residence_mark_clearable: whether a residence mark may be taken back when the document ends;
     no article provides it.
     etias_link_from: Art. 8(1).
+    interoperability_from: day from which the first cut of Regulation (EU) 2019/818 is carried out
+    (signal for law enforcement, links between systems); None: never. No starting day of the
+    multiple-identity detector is published. Ours; no conformity is claimed.
     """
 
     eurodac_applies_from: date = date(2026, 6, 12)
@@ -47,3 +50,4 @@ class Policy:
     associated_citizenship_erases: bool = True
     residence_mark_clearable: bool = False
     etias_link_from: date = date(2026, 6, 12)
+    interoperability_from: date | None = None

@@ -10,7 +10,13 @@ rules
 """
 
 from interfaces.wire.capture import capture_from, impression_from, position_from, position_to
-from interfaces.wire.dataset import changes_from, changes_to, dataset_from, dataset_to
+from interfaces.wire.dataset import (
+    changes_from,
+    changes_to,
+    dataset_from,
+    dataset_to,
+    stated_from,
+)
 from interfaces.wire.probes import (
     Identity,
     check_probe,
@@ -59,6 +65,7 @@ __all__ = [
     "samples_from",
     "sex_from",
     "sex_to",
+    "stated_from",
     "text",
     "texts",
 ]

@@ -65,6 +65,16 @@ def changes_from(
     return {path: _read(message, path) for path in mask.paths}
 
 
+def stated_from(message: terms_pb2.DataSet, allowed: Iterable[str]) -> Mapping[str, Any]:
+    """Field name -> term for every field that is set; FormatRefused for one that is not allowed."""
+    stated, known = [field.name for field, _ in message.ListFields()], set(allowed)
+    for name in stated:
+        if name not in known:
+            remedy = f"state only: {sorted(known)}"
+            raise FormatRefused("W01 VALUE", name, "a field that has no place here", remedy)
+    return {name: _read(message, name) for name in stated}
+
+
 def changes_to(changes: Mapping[str, Any]) -> tuple[terms_pb2.DataSet, FieldMask]:
     """Message and update mask that carry the changes of `changes_from`."""
     message = _message(changes, {name: _FORMS[name] for name in changes})

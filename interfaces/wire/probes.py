@@ -9,7 +9,7 @@ from interfaces import formats
 from interfaces.eurodac.ages import birth_range
 from interfaces.eurodac.terms import UNKNOWN, Sex
 from interfaces.formats.errors import FormatRefused
-from interfaces.pb.eurodac.central.v1 import police_pb2, terms_pb2
+from interfaces.pb.eurodac.central.v1 import interoperability_pb2, police_pb2, terms_pb2
 from interfaces.wire.capture import capture_from
 from interfaces.wire.scalars import sex_from, text
 from matcher.vocabulary import FingerPosition, Impression
@@ -77,7 +77,9 @@ def has_biometrics(
     return bool(taken) or any(True for _ in latents)
 
 
-def check_probe(request: police_pb2.SearchForLawEnforcementRequest) -> None:
+def check_probe(
+    request: police_pb2.SearchForLawEnforcementRequest | interoperability_pb2.AskPortalRequest,
+) -> None:
     """FormatRefused unless the request searches by biometrics or by identity, and readably."""
     biometrics = has_biometrics(request.capture, request.latents)
     if biometrics == request.HasField("identity"):

@@ -6,6 +6,7 @@ enrol, recapture, search, compare, case, due, decide, status, health
                                   call a node as a station, desk or expert does
 clock, event, withdraw-event, return-event, indicators
                                   the clock of a case, and returns
+esp, links                        signal for law enforcement; links to other systems
 demo                              all of it, in one minute
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import click
 
 from node.cli.clocks import COMMANDS as CLOCKS
+from node.cli.crossings import COMMANDS as CROSSINGS
 from node.cli.demo import demo
 from node.cli.fingers import COMMANDS as FINGERS
 from node.cli.models import COMMANDS as MODELS
@@ -28,5 +30,5 @@ def main() -> None:
     """A national access point for biometric matching in the style of Eurodac."""
 
 
-for command in (*SERVING, *PKI, *MODELS, *STATIONS, *CLOCKS, *FINGERS, demo):
+for command in (*SERVING, *PKI, *MODELS, *STATIONS, *CLOCKS, *FINGERS, *CROSSINGS, demo):
     main.add_command(command)

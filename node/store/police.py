@@ -217,10 +217,18 @@ def extend_record(
 
 def read_record(transaction: Transaction, reference_number: str) -> Mapping[str, str]:
     """The record of a request; NotFound for an unknown number."""
+    found = find_record(transaction, reference_number)
+    if found is None:
+        raise NotFound("there is no record of such a request")
+    return found
+
+
+def find_record(transaction: Transaction, reference_number: str) -> Mapping[str, str] | None:
+    """The record of a request; None for a number that names none."""
     query = select(_RECORDS.c.content).where(_RECORDS.c.reference_number == reference_number)
     sealed = transaction.connection.execute(query).scalar_one_or_none()
     if sealed is None:
-        raise NotFound("there is no record of such a request")
+        return None
     plain = transaction.unseal(sealed, _record_place(reference_number))
     return {str(name): str(value) for name, value in json.loads(plain).items()}
 

@@ -157,6 +157,7 @@ class SearchReasons(_message.Message):
     NATIONAL_FILE_NUMBER_FIELD_NUMBER: _builtins.int
     ORDERED_BY_FIELD_NUMBER: _builtins.int
     THROUGH_SEARCH_PORTAL_FIELD_NUMBER: _builtins.int
+    PORTAL_QUERY_FIELD_NUMBER: _builtins.int
     offence: Global___Offence.ValueType
     necessity: _builtins.str
     specific_case: _builtins.str
@@ -180,6 +181,10 @@ class SearchReasons(_message.Message):
     """Art. 51(2): number of the national file, official who ordered, use of the search portal."""
     ordered_by: _builtins.str
     through_search_portal: _builtins.bool
+    portal_query: _builtins.str
+    """Number of the enquiry that brought the signal; wanted with cir_signalled while interoperability
+    is switched on.
+    """
     def __init__(
         self,
         *,
@@ -198,10 +203,11 @@ class SearchReasons(_message.Message):
         national_file_number: _builtins.str = ...,
         ordered_by: _builtins.str = ...,
         through_search_portal: _builtins.bool = ...,
+        portal_query: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_grounds", b"child_grounds", "child_suspected", b"child_suspected", "cir_signalled", b"cir_signalled", "contribution", b"contribution", "imminent_danger", b"imminent_danger", "national_databases_checked", b"national_databases_checked", "national_file_number", b"national_file_number", "necessity", b"necessity", "offence", b"offence", "ordered_by", b"ordered_by", "other_states_checked", b"other_states_checked", "other_states_skipped_because", b"other_states_skipped_because", "own_systems_checked", b"own_systems_checked", "specific_case", b"specific_case", "through_search_portal", b"through_search_portal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_grounds", b"child_grounds", "child_suspected", b"child_suspected", "cir_signalled", b"cir_signalled", "contribution", b"contribution", "imminent_danger", b"imminent_danger", "national_databases_checked", b"national_databases_checked", "national_file_number", b"national_file_number", "necessity", b"necessity", "offence", b"offence", "ordered_by", b"ordered_by", "other_states_checked", b"other_states_checked", "other_states_skipped_because", b"other_states_skipped_because", "own_systems_checked", b"own_systems_checked", "portal_query", b"portal_query", "specific_case", b"specific_case", "through_search_portal", b"through_search_portal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
