@@ -1,212 +1,369 @@
-"""Measures the complete search: persons per second, by probe and size, and beside changes.
+"""Measures the 1:N search of a whole Eurodac on one small machine, beside its peers.
 
-    python -m benchmarks.search [--persons 4000] [--seconds 5]
+    python -m benchmarks.search [--persons 10000000] [--peers 300000]
 
-Galleries are synthetic (benchmarks.galleries) and every person is compared by the minutiae
-kernel. Faces are compared by the same search and, in the same run, by faiss Flat. What lasts
-milliseconds depends on the machine and its other work; persons/s are of all threads together.
+A gallery of synthetic vectors (benchmarks.population) is searched through `Gallery.search`, as a
+node does it: coarse plane, fine planes, minutiae of the short list, fusion; and through its scans
+alone, single and in batches. What the memory of the machine gives is measured in the same run, by
+a plain sum of two threads, so that a figure can be read as a share of it. Peers work on the same
+vectors, threads and list lengths, on as many persons as fit as float32, and are compared per
+person. Absolute times depend on the machine and its other work; shares and ratios do not.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-import faiss
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
-from benchmarks.galleries import draw_capture, draw_gallery, draw_reference
+from benchmarks.peers import race
+from benchmarks.population import Population, fill, make_population, make_vectors
 from benchmarks.results import Measure, write
+from benchmarks.search_pictures import draw
+from benchmarks.timing import repeat
+from matcher.cascade import Reading, make_plan, swap_hands
+from matcher.codes import COARSE_DIMENSIONS, DIMENSIONS, FINGERS, restore
 from matcher.fusion import find_threshold
-from matcher.gallery import SEARCH_THREADS, Gallery
+from matcher.gallery import COARSE_LIST, SEARCH_THREADS, Gallery
+from matcher.lineup import line_up
+from matcher.minutiae_column import HEADER_WORDS, ROOM_WORDS
+from matcher.planes import SLAB_ROWS
+from matcher.probes import IMPOSTOR_SIGMA, Query
 from matcher.vocabulary import FingerPosition, Reference
 
-THRESHOLD = find_threshold(0.01, 10_000)
-"""A usual operating point; the search compares everyone at any threshold."""
+THRESHOLD = find_threshold(0.001, 10_000_000)
+"""Fused score at which one search of ten million persons in a thousand brings a stranger."""
 
-MATES = 40
-"""Persons with fingers of their own in every gallery, of whom other captures are the probes."""
+OPERATING_Z = 6.0
+"""Vector score above which one stranger of a thousand million lies (normal distribution)."""
 
-CHANGES_PER_S = 50
-"""Enrolments and erasures each per second beside the searches: Eurodac has one every 4 seconds."""
+PROBES = 64
+"""Mates whose other captures are searched."""
 
-LEAST_SEARCHES = 5
-"""Searches of one kind, however long they last, so that a median means something."""
+TRIALS = 2000
+"""Mates of whom recall is told."""
 
-PROBES: dict[str, Callable[[Reference], Reference]] = {
-    "10 fingers": lambda whole: replace(whole, face=None),
-    "4 fingers": lambda whole: Reference(whole.fingers[1:5]),
-    "2 fingers": lambda whole: Reference(whole.fingers[1:3]),
-    "1 finger": lambda whole: Reference(whole.fingers[1:2]),
-    "1 finger of unknown position": lambda whole: Reference(
-        (replace(whole.fingers[1], position=FingerPosition.UNKNOWN),)
-    ),
-    "10 fingers and face": lambda whole: whole,
-    "face": lambda whole: Reference((), whole.face),
+BATCH = 32
+"""Searches in the largest batch, as the gallery makes them."""
+
+ENROLLED_PER_S = 100
+"""Persons enrolled per second beside searches; Eurodac has one every four seconds."""
+
+TARGETS_10M: dict[str, tuple[float | None, float | None]] = {
+    "exhaustive10": (240.0, 40.0),
+    "search1": (25.0, 6.0),
 }
+"""Milliseconds for ten million persons, single and per search of a batch."""
+
+COARSE_BYTES = FINGERS * COARSE_DIMENSIONS // 8
+FINE_BYTES = DIMENSIONS // 2
+"""Bytes read of a person by the coarse scan, and of a finger by the fine one."""
+
+LADDER = (10_000, 100_000, 1_000_000, 10_000_000)
+"""Sizes at which latency is drawn."""
+
+SUM_BYTES = 1 << 30
+"""Memory that is summed to learn the machine's bandwidth: far more than its caches hold."""
 
 
-@dataclass(slots=True)
-class Timings:
-    """Durations of searches in seconds, and how many found their mate first."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A filled gallery and the captures that are searched in it."""
 
-    seconds: list[float] = field(default_factory=list)
-    found: int = 0
-    erased_returned: int = 0
+    gallery: Gallery
+    population: Population
+    rows: NDArray[np.int64]
+    captures: tuple[Reference, ...]
 
-    @property
-    def p50_ms(self) -> float:
-        """Median in milliseconds."""
-        return 1000 * float(np.percentile(self.seconds, 50))
-
-    @property
-    def p99_ms(self) -> float:
-        """99th percentile in milliseconds; of few searches, near their maximum."""
-        return 1000 * float(np.percentile(self.seconds, 99))
-
-    @property
-    def found_percent(self) -> float:
-        """Share of searches whose first candidate was the mate."""
-        return 100 * self.found / len(self.seconds)
+    def readings(self, cut: Callable[[Reference], Reference]) -> list[Reading]:
+        """The probes, cut to some fingers, as the cascade reads them."""
+        return [make_plan(line_up(cut(one)), None).readings[0] for one in self.captures]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the benchmark and write its result."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--persons", type=int, default=4000, help="size of the largest gallery")
-    parser.add_argument("--seconds", type=float, default=5.0, help="time for each kind of search")
+    """Run the benchmark and write its result and pictures."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--persons", type=int, default=1_000_000, help="size of the gallery")
+    parser.add_argument("--peers", type=int, default=200_000, help="persons that peers search")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for each measure")
     chosen = parser.parse_args(arguments)
     measures: list[Measure] = []
-    for persons in (chosen.persons // 16, chosen.persons // 4, chosen.persons):
-        before = read_resident_bytes()
-        gallery, seconds = fill(persons)
-        grown = read_resident_bytes() - before
-        measures.append(Measure(f"enrolled per s, {persons} persons", persons / seconds, "1/s"))
-        measures += search_all_kinds(gallery, chosen.seconds)
-    measures.append(Measure(f"bytes per person, {chosen.persons} persons", grown / persons, "B"))
-    measures += search_beside_changes(gallery, chosen.seconds)
-    measures += race_faces(gallery, chosen.seconds)
-    for one in measures:
-        print(f"{one.measure:58} {one.value:12.1f} {one.unit}", flush=True)
+    for one in run(chosen.persons, chosen.peers, chosen.seconds):
+        print(f"{one.measure:44} {one.value:14.3f} {one.unit}", flush=True)
+        measures.append(one)
     write(
         "search",
         measures,
-        command=f"python -m benchmarks.search --persons {chosen.persons}",
-        data=f"synthetic galleries of ten fingers and a face, {SEARCH_THREADS} threads",
+        command=f"python -m benchmarks.search --persons {chosen.persons} --peers {chosen.peers}",
+        data=f"{chosen.persons} synthetic persons of ten vectors (benchmarks.population), minutiae "
+        f"of 300 persons dealt out to all, {SEARCH_THREADS} threads",
     )
+    draw(measures)
 
 
-def fill(persons: int) -> tuple[Gallery, float]:
-    """A gallery whose first MATES persons are real ones; and the seconds spent enrolling."""
-    gallery, seconds = Gallery(), 0.0
-    crowd = draw_gallery(1_000_000, persons - MATES)
-    for number in range(persons):
-        reference = draw_reference(number) if number < MATES else next(crowd)
-        start = time.perf_counter()
-        gallery.enrol(number, reference)
-        seconds += time.perf_counter() - start
-    return gallery, seconds
+def run(persons: int, peers: int, seconds: float) -> Iterator[Measure]:
+    """All measures, one after another."""
+    tag = name_size(persons)
+    bandwidth = measure_bandwidth()
+    yield Measure("memory_bandwidth", bandwidth / 1e9, "GB/s")
+    population = make_population(1)
+    gallery = Gallery()
+    for held in fill(gallery, population, persons):
+        if held in LADDER and held < persons:
+            yield from measure_latency(make_stage(gallery, population, held), held, seconds)
+    stage = make_stage(gallery, population, persons)
+    yield from measure_latency(stage, persons, seconds)
+    yield from measure_scans(stage, tag, bandwidth, seconds)
+    yield from measure_recall(stage)
+    yield from measure_memory(stage)
+    yield from measure_beside_changes(stage, seconds)
+    del stage, gallery
+    yield from race(population, peers, seconds)
 
 
-def search_all_kinds(gallery: Gallery, seconds: float) -> Iterator[Measure]:
-    """Persons per second and share of mates found for every kind of probe."""
-    for kind, cut in PROBES.items():
-        timings = repeat_search(gallery, cut, seconds)
-        label = f"{kind}, {len(gallery)} persons"
-        yield Measure(f"{label}: p50", timings.p50_ms, "ms")
-        yield Measure(f"{label}: speed", 1000 * len(gallery) / timings.p50_ms, "persons/s")
-        yield Measure(f"{label}: mate first", timings.found_percent, "%")
+def make_stage(gallery: Gallery, population: Population, persons: int) -> Stage:
+    """Choose mates evenly over the filled rows and take other captures of them."""
+    rows = gallery._holdings.planes.select()
+    rows = rows[rows >= SLAB_ROWS][np.linspace(0, persons - 1, PROBES).astype(np.int64)]
+    captures = tuple(population.capture(int(row), 7) for row in rows)
+    return Stage(gallery, population, rows, captures)
 
 
-def repeat_search(
-    gallery: Gallery,
-    cut: Callable[[Reference], Reference],
-    seconds: float,
-    erased: Callable[[], frozenset[int]] = frozenset,
-) -> Timings:
-    """Search the mates one after another until the time is over."""
-    probes = [cut(draw_capture(draw_reference(mate), mate)) for mate in range(MATES)]
-    gallery.search(probes[0], threshold=THRESHOLD)
-    timings, end = Timings(), time.perf_counter() + seconds
-    while time.perf_counter() < end or len(timings.seconds) < LEAST_SEARCHES:
-        mate = len(timings.seconds) % MATES
-        gone, start = erased(), time.perf_counter()
-        candidates = gallery.search(probes[mate], threshold=THRESHOLD)
-        timings.seconds.append(time.perf_counter() - start)
-        timings.found += bool(candidates) and candidates[0].reference_id == mate
-        timings.erased_returned += any(one.reference_id in gone for one in candidates)
-    return timings
+def measure_bandwidth() -> float:
+    """Bytes per second that SEARCH_THREADS threads read from memory, the best of some rounds."""
+    block = np.ones(SUM_BYTES // 8, np.uint64)
+    parts = np.array_split(block, SEARCH_THREADS)
+    read_all(parts)
+    return max(block.nbytes / read_all(parts) for _ in range(5))
 
 
-def search_beside_changes(gallery: Gallery, seconds: float) -> Iterator[Measure]:
-    """Ten-finger searches while others enrol and erase, against the same searches alone."""
-    cut = PROBES["10 fingers"]
-    alone = repeat_search(gallery, cut, seconds)
-    with changes(gallery) as erased:
-        beside = repeat_search(gallery, cut, seconds, erased)
-    label = f"10 fingers beside {CHANGES_PER_S} enrolments and erasures/s"
-    yield Measure(f"{label}: p50", beside.p50_ms, "ms")
-    yield Measure(f"{label}: p50 against alone", 100 * beside.p50_ms / alone.p50_ms, "%")
-    yield Measure(f"{label}: p99 against alone", 100 * beside.p99_ms / alone.p99_ms, "%")
-    yield Measure(f"{label}: mate first", beside.found_percent, "%")
-    yield Measure("erased persons returned", beside.erased_returned, "", 0.0)
+def read_all(parts: Sequence[NDArray[np.uint64]]) -> float:
+    """Seconds until every thread has summed its part."""
+    threads = [threading.Thread(target=add_up, args=(part,)) for part in parts]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - start
 
 
-@contextmanager
-def changes(gallery: Gallery) -> Iterator[Callable[[], frozenset[int]]]:
-    """Enrol other captures of the mates and erase them again at a steady rate meanwhile.
+@njit(nogil=True, cache=True)
+def add_up(words: NDArray[np.uint64]) -> np.uint64:
+    """Read every word; one after another, as a scan does."""
+    total = np.uint64(0)
+    for word in words:
+        total += word
+    return total
 
-    The captures are those the searches would find first, so that one that came back shows.
-    Gives a function that tells who is erased by now.
-    """
-    done, gone = threading.Event(), set[int]()
-    captures = [draw_capture(draw_reference(mate), mate + MATES) for mate in range(MATES)]
+
+WHOLE: Callable[[Reference], Reference] = lambda one: one  # noqa: E731 - one of a row of such
+CUTS: dict[str, Callable[[Reference], Reference]] = {
+    "10": WHOLE,
+    "4": lambda one: Reference(one.fingers[1:5]),
+    "2": lambda one: Reference(one.fingers[1:3]),
+    "1": lambda one: Reference(one.fingers[1:2]),
+}
+
+
+def measure_latency(stage: Stage, persons: int, seconds: float) -> Iterator[Measure]:
+    """Whole searches of ten fingers that end at a confident hit, one at a time."""
+    tag = name_size(persons)
+    laps = repeat(lambda n: search(stage, n, everyone=False), seconds)
+    target = 40.0 if tag == "10m" else None
+    yield Measure(f"search10_{tag}_p50_ms", laps.p50_ms, "ms", target)
+    yield Measure(f"search10_{tag}_p99_ms", laps.p99_ms, "ms", 80.0 if target else None)
+    yield Measure(f"search10_{tag}_mate_first", laps.found_percent, "%", None, True)
+
+
+def search(stage: Stage, number: int, *, everyone: bool) -> bool:
+    """Search one mate; whether it came first."""
+    place = number % PROBES
+    found = stage.gallery.search(
+        stage.captures[place], threshold=THRESHOLD, everyone=everyone, source=str(number)
+    )
+    return bool(found) and found[0].reference_id == stage.rows[place]
+
+
+def measure_scans(stage: Stage, tag: str, bandwidth: float, seconds: float) -> Iterator[Measure]:
+    """The scans of the planes alone and whole searches of everyone, single and side by side."""
+    planes = stage.gallery._holdings.planes
+    rows = len(planes.select())
+    whole = [one.named[0] for one in stage.readings(WHOLE)]
+    coarse = repeat(lambda n: planes.scan_coarse([whole[n % PROBES]], COARSE_LIST), seconds)
+    yield Measure(f"coarse10_{tag}_ms", coarse.p50_ms, "ms")
+    share = rows * COARSE_BYTES / bandwidth / (coarse.p50_ms / 1000)
+    yield Measure("search10_roofline_share", share, "", 0.75, True)
+    batch = repeat(lambda _: planes.scan_coarse(whole[:BATCH], COARSE_LIST), seconds)
+    yield Measure(
+        f"search10_{tag}_batched_per_s", 1000 * BATCH / batch.p50_ms, "1/s",
+        150.0 if tag == "10m" else None, True,
+    )  # fmt: skip
+    for name, length in (
+        ("exhaustive10", 20),
+        ("search4", 60),
+        ("search2", 300),
+        ("search1", 1000),
+    ):
+        queries = whole if name == "exhaustive10" else [
+            one.named[0] for one in stage.readings(CUTS[name.removeprefix("search")])
+        ]  # fmt: skip
+        fingers = np.count_nonzero(queries[0].weights)
+        one = repeat(lambda n, q=queries, k=length: planes.scan_fine([q[n % PROBES]], k), seconds)
+        many = repeat(lambda _, q=queries, k=length: planes.scan_fine(q[:BATCH], k), seconds)
+        goal = TARGETS_10M.get(name, (None, None)) if tag == "10m" else (None, None)
+        yield Measure(f"{name}_{tag}_ms", one.p50_ms, "ms", goal[0])
+        yield Measure(f"{name}_{tag}_batched_ms", many.p50_ms / BATCH, "ms", goal[1])
+        share = rows * FINE_BYTES * fingers / bandwidth / (one.p50_ms / 1000)
+        yield Measure(f"{name}_roofline_share", share, "", None, True)
+    for size in (1, 2, 4, 8, 16, 32):
+        lap = repeat(lambda _, k=size: planes.scan_coarse(whole[:k], COARSE_LIST), seconds / 2)
+        yield Measure(
+            f"coarse10_{tag}_batch_{size}_per_s", 1000 * size / lap.p50_ms, "1/s", None, True
+        )
+    yield from measure_whole(stage, tag, seconds)
+
+
+def measure_whole(stage: Stage, tag: str, seconds: float) -> Iterator[Measure]:
+    """Whole searches of everyone: all data sets of a person, few fingers, unknown positions."""
+    every = repeat(lambda n: search(stage, n, everyone=True), seconds)
+    yield Measure(f"everyone10_{tag}_p50_ms", every.p50_ms, "ms")
+    for name, cut in (*CUTS.items(), ("1_unknown", unname)):
+        if name != "10":
+            probes = [cut(one) for one in stage.captures]
+            laps = repeat(
+                lambda n, p=probes: stage.gallery.search(p[n % PROBES], threshold=40.0), seconds
+            )
+            yield Measure(f"whole{name}_{tag}_p50_ms", laps.p50_ms, "ms")
+    crossed = [Reference(swap_hands(line_up(one)).fingers) for one in stage.captures]
+    laps = repeat(
+        lambda n: any(
+            one.hands_swapped
+            for one in stage.gallery.search(crossed[n % PROBES], threshold=THRESHOLD)
+        ),
+        seconds,
+    )
+    yield Measure(f"swapped10_{tag}_p50_ms", laps.p50_ms, "ms")
+    yield Measure(f"swapped10_{tag}_found", laps.found_percent, "%", None, True)
+
+
+def unname(whole: Reference) -> Reference:
+    """One finger whose position nobody knows."""
+    return Reference((replace(whole.fingers[1], position=FingerPosition.UNKNOWN),))
+
+
+def measure_recall(stage: Stage) -> Iterator[Measure]:
+    """Of the mates whom float32 vectors put above the operating threshold, the share on lists."""
+    planes = stage.gallery._holdings.planes
+    rng = np.random.default_rng(5)
+    live = planes.select()
+    rows = rng.choice(live[live >= SLAB_ROWS], TRIALS, replace=False)
+    for fingers in (10, 2, 1):
+        queries, exact = [], []
+        for row in rows:
+            capture = Reference(stage.population.capture(int(row), 11).fingers[:fingers])
+            reading = make_plan(line_up(capture), None).readings[0]
+            queries.append(reading.named[0])
+            exact.append(score_exactly(reading.named[0], stage.population, int(row)))
+        hopeful = np.flatnonzero(np.array(exact) >= OPERATING_Z)
+        found = [0, 0]
+        for start in range(0, len(hopeful), BATCH):
+            part = hopeful[start : start + BATCH]
+            asked = [queries[n] for n in part]
+            fast = planes.scan_coarse(asked, COARSE_LIST) if fingers == 10 else None
+            full = planes.scan_fine(asked, 20 if fingers == 10 else 300 if fingers == 2 else 1000)
+            for place, n in enumerate(part):
+                found[0] += fast is not None and rows[n] in fast[place].rows[:20]
+                found[1] += rows[n] in full[place].rows
+        share = 100 / max(1, len(hopeful))
+        if fingers == 10:
+            yield Measure("recall_percent", share * found[1], "%", 99.99, True)
+            yield Measure("recall_coarse_alone_percent", share * found[0], "%", None, True)
+            yield Measure("recall_trials", len(hopeful), "")
+        else:
+            yield Measure(f"recall{fingers}_percent", share * found[1], "%", None, True)
+            yield Measure(f"recall{fingers}_trials", len(hopeful), "")
+
+
+def score_exactly(query: Query, population: Population, row: int) -> float:
+    """z of a mate by float32 vectors."""
+    present = np.flatnonzero(query.weights)
+    mate = restore(make_vectors(population.pool, row))
+    ours = restore(query.vectors)
+    weights = query.weights[present]
+    cosines = np.einsum("nd,nd->n", ours[present], mate[present])
+    return float(weights @ cosines / np.sqrt(weights @ weights) / IMPOSTOR_SIGMA)
+
+
+def measure_memory(stage: Stage) -> Iterator[Measure]:
+    """Bytes per person: planes and register; and with the minutiae that a person really has."""
+    holdings = stage.gallery._holdings
+    persons = len(stage.gallery)
+    lean = (holdings.planes.bytes_used() + holdings._register.nbytes) / persons
+    minutiae = np.mean([find_minutiae_bytes(one) for one in stage.population.dealt])
+    yield Measure("bytes_per_person", lean / 1000, "kB", 0.8)
+    yield Measure("bytes_per_person_with_minutiae", (lean + float(minutiae)) / 1000, "kB", 12.0)
+
+
+def find_minutiae_bytes(reference: Reference) -> int:
+    """Bytes of one person in the column of minutiae."""
+    words = HEADER_WORDS + sum(len(one.minutiae) for one in reference.fingers)
+    return 8 * ROOM_WORDS * -(-words // ROOM_WORDS)
+
+
+def measure_beside_changes(stage: Stage, seconds: float) -> Iterator[Measure]:
+    """Ten-finger searches while persons are enrolled and erased, against the same alone."""
+    alone = repeat(lambda n: search(stage, n, everyone=False), 2 * seconds)
+    gone: set[int] = set()
+    done = threading.Event()
+    returned = 0
 
     def change() -> None:
-        number = first = 10**9
-        while not done.wait(1 / CHANGES_PER_S):
-            gallery.enrol(number, captures[number % MATES], partition=1)
+        number = first = 2 * 10**12
+        while not done.wait(1 / ENROLLED_PER_S):
+            capture = stage.captures[number % PROBES]
+            stage.gallery.enrol(number, capture, partition=1)
             if number > first:
-                gallery.erase(number - 1)
+                stage.gallery.erase(number - 1)
                 gone.add(number - 1)
             number += 1
-        gallery.erase(number - 1)
+
+    def look(number: int) -> bool:
+        nonlocal returned
+        erased, place = set(gone), number % PROBES
+        found = stage.gallery.search(stage.captures[place], threshold=THRESHOLD, everyone=False)
+        returned += any(one.reference_id in erased for one in found)
+        return True
 
     writer = threading.Thread(target=change)
     writer.start()
-    try:
-        yield lambda: frozenset(gone.copy())
-    finally:
-        done.set()
-        writer.join()
+    beside = repeat(look, 2 * seconds)
+    done.set()
+    writer.join()
+    slower = 100 * (beside.p99_ms / alone.p99_ms - 1)
+    yield Measure("p99_while_enrolling_percent", slower, "%", 10.0)
+    yield Measure("p50_while_enrolling_percent", 100 * (beside.p50_ms / alone.p50_ms - 1), "%")
+    yield Measure("enrolled_beside_per_s", len(gone) / (2 * seconds), "1/s", None, True)
+    yield Measure("erased_returned", returned, "", 0.0)
+    yield Measure("erased_searches", len(beside.seconds), "")
 
 
-def race_faces(gallery: Gallery, seconds: float) -> Iterator[Measure]:
-    """The search by face alone against a bare product in faiss, which fuses and ranks nothing."""
-    ours = repeat_search(gallery, PROBES["face"], seconds)
-    faces = [reference.face for reference in draw_gallery(1_000_000, len(gallery))]
-    matrix = np.array([face.vector for face in faces if face is not None])
-    index = faiss.IndexFlatIP(matrix.shape[1])
-    index.add(matrix)
-    laps = []
-    for row in range(200):
-        start = time.perf_counter()
-        index.search(matrix[row : row + 1], 20)
-        laps.append(time.perf_counter() - start)
-    ratio = 1000 * float(np.median(laps)) / ours.p50_ms
-    yield Measure("face search, speed over faiss Flat", ratio, "x", None, True)
+def name_size(persons: int) -> str:
+    """How a size is called in names of measures.
 
-
-def read_resident_bytes() -> int:
-    """Memory of this process that is really there."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return os.sysconf("SC_PAGE_SIZE") * pages
+    >>> name_size(10_000_000), name_size(200_000), name_size(500)
+    ('10m', '200k', '500')
+    """
+    for unit, letter in ((1_000_000, "m"), (1000, "k")):
+        if persons % unit == 0:
+            return f"{persons // unit}{letter}"
+    return str(persons)
 
 
 if __name__ == "__main__":

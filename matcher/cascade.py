@@ -10,7 +10,7 @@ finger of unknown position is looked for at every position that is open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from matcher.codes import DIMENSIONS
 from matcher.lineup import Lineup, line_up
-from matcher.pairing import describe
+from matcher.pairing import Described, describe
 from matcher.probes import MAX_WEIGHT, Query
 from matcher.shortlist import ShortlistProbe, prepare_probe
 from matcher.vocabulary import TEN_FINGERS, FingerPosition, FingerTemplate, Reference
@@ -87,23 +87,34 @@ class Plan:
 def make_plan(lineup: Lineup, partitions: frozenset[int] | None) -> Plan:
     """Turn a probe into readings and queries."""
     length = find_length(lineup.fingers)
-    given = read(lineup, partitions, length)
+    # What a finger looks like does not depend on where it is looked for.
+    prints = {id(finger.minutiae): describe(finger) for finger in lineup.fingers}
+    given = read(lineup, partitions, length, prints)
     exact = not all(finger.vector.size for finger in lineup.fingers)
     readings = [given]
     if given.named and not exact:
-        crossed = read(swap_hands(lineup), partitions, max(1, length // SWAPPED_SHARE))
+        crossed = read(swap_hands(lineup), partitions, max(1, length // SWAPPED_SHARE), prints)
         readings.append(replace(crossed, loose=(), cost=SWAPPED_COST, swapped=True))
     broad = not exact and not lineup.unknown and len(lineup.known) >= COARSE_FINGERS
     return Plan(tuple(readings), partitions, exact, broad)
 
 
-def read(lineup: Lineup, partitions: frozenset[int] | None, length: int) -> Reading:
-    """A reading of a probe whose fingers stand where the lineup says."""
+def read(
+    lineup: Lineup,
+    partitions: frozenset[int] | None,
+    length: int,
+    prints: Mapping[int, Described],
+) -> Reading:
+    """A reading of a probe whose fingers stand where the lineup says.
+
+    prints: the fingers described, by the identity of their minutiae.
+    """
+    described = [prints[id(finger.minutiae)] for finger in lineup.fingers]
     named = [(one.position, one) for one in lineup.known if one.vector.size]
     strangers = [one for one in lineup.unknown if one.vector.size]
     return Reading(
         lineup=lineup,
-        prints=prepare_probe([describe(finger) for finger in lineup.fingers], lineup.meetings),
+        prints=prepare_probe(described, lineup.meetings),
         named=(make_query(named, partitions),) if named else (),
         loose=tuple(
             make_query([(position, finger)], partitions)

@@ -34,7 +34,7 @@ from matcher.errors import Malformed
 from matcher.findings import Findings, Rows
 from matcher.holdings import Holdings, Leaving
 from matcher.lineup import line_up
-from matcher.planes import Shortlist
+from matcher.planes import Shortlist, cut_together
 from matcher.probes import Query
 from matcher.vocabulary import Candidate, FingerPosition, Reference
 
@@ -50,6 +50,14 @@ one stranger in a million comparisons, and of the few on a short list none."""
 
 COARSE, FINE = "coarse", "fine"
 """Stages of the cascade; scans of one stage share batches."""
+
+COARSE_LIST = 500
+"""Persons whom the coarse plane hands to the fine codes. Looking at so many costs a millisecond;
+whoever ten fingers put further down is hardly a mate."""
+
+COARSE_HEAD = 3
+"""Of those, persons whose minutiae are compared before everyone's fine codes are read: where ten
+fingers have a mate that can be found so fast at all, it is nearly always the first."""
 
 Deadline = Callable[[], bool]
 
@@ -223,22 +231,26 @@ class Gallery:
         """The short lists of a reading, scanned for together with other searches."""
         if not reading.queries:
             return []
-        return self._batcher.submit(
-            _Work(reading.queries, reading.length, question.deadline),
+        length = COARSE_HEAD if lane == COARSE else reading.length
+        lists = self._batcher.submit(
+            _Work(reading.queries, length, question.deadline),
             lane=lane,
             urgent=question.urgent,
             source=question.source,
             expired=question.deadline,
         )
+        named = len(reading.named)
+        return lists[:named] + cut_together(lists[named:], length)
 
     def _scan(self, lane: Hashable, works: Sequence[_Work]) -> list[list[Shortlist]]:
         """One walk over the planes for all queries of a batch."""
         queries = [query for work in works for query in work.queries]
-        length = max(work.length for work in works)
-        scan = (
-            self._holdings.planes.scan_coarse if lane == COARSE else self._holdings.planes.scan_fine
-        )
-        found = iter(scan(queries, length, deadline=_all_late(works)))
+        length, late = max(work.length for work in works), _all_late(works)
+        planes = self._holdings.planes
+        if lane == COARSE:
+            found = iter(planes.scan_coarse(queries, max(length, COARSE_LIST), deadline=late))
+        else:
+            found = iter(planes.scan_fine(queries, length, deadline=late))
         return [[next(found).cut(work.length) for _ in work.queries] for work in works]
 
     def _renew(self, findings: Findings, watch: _Watch) -> None:

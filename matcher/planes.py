@@ -95,6 +95,15 @@ class Shortlist:
         return Shortlist(self.rows[:length], self.scores[:length])
 
 
+def cut_together(lists: Sequence[Shortlist], length: int) -> list[Shortlist]:
+    """Of several lists only what is among the best of all of them together, and ties with those."""
+    scores = np.concatenate([np.empty(0, np.float32), *(one.scores for one in lists)])
+    if len(scores) <= length:
+        return list(lists)
+    floor = np.partition(scores, -length)[-length]
+    return [one.cut(int((one.scores >= floor).sum())) for one in lists]
+
+
 @dataclass(slots=True, eq=False)
 class _Stage:
     """Half of a scan: the slabs of some kinds, one probe batch, the best found by each thread."""

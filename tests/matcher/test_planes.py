@@ -23,7 +23,7 @@ from matcher.codes import (
 )
 from matcher.errors import Abandoned
 from matcher.kernels import offered
-from matcher.planes import Kind, Planes, Shortlist
+from matcher.planes import Kind, Planes, Shortlist, cut_together
 from matcher.probes import IMPOSTOR_SIGMA, Query
 
 SLAB = 96
@@ -338,3 +338,13 @@ def test_whatever_happens_the_scan_sees_what_is_held(
             expected = loop.scan(query, 100)
             assert read(planes.scan_fine([query], 100)[0]) == expected
             assert read(planes.scan_coarse([query], 100)[0]) == expected
+
+
+def test_several_lists_are_cut_to_what_is_best_of_all_together() -> None:
+    def make(*scores: float) -> Shortlist:
+        return Shortlist(np.arange(len(scores)), np.array(scores, np.float32))
+
+    lists = [make(9, 5, 2), make(8, 7, 6, 1), make()]
+    cut = [one.scores.tolist() for one in cut_together(lists, 4)]
+    assert cut == [[9], [8, 7, 6], []]
+    assert cut_together(lists, 7) == lists
