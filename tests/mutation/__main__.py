@@ -6,8 +6,8 @@ Plan: 1 list the small wrong versions of every module of interfaces/eurodac (tes
 mutants), 2 try those of function bodies where the tests are collected already (fast), 3 try all
 others from the import on (imported), 4 tell which ones no test noticed, and write the figures.
 
-Verdicts are kept in .cache/mutants while the run goes on: one that was cut off goes on from them
-as long as neither law nor tests change.
+Verdicts are kept in .cache/mutants while the run goes on: one that was cut off goes on from them,
+and after tests were added only what they may change is tried again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.mutation.imported import ImportedRun, run_imported
 from tests.mutation.mutants import ROOT, Mutant, modules, mutants_of
 from tests.mutation.plain import right_law_passes, survive
 from tests.mutation.record import Name, Record, Tally, count, read_explained
-from tests.mutation.suite import SECONDS_OF_ALL, Verdict, digest, prepare
+from tests.mutation.suite import SECONDS_OF_ALL, Verdict, law_digest, prepare, tests_digest
 
 CACHE = ROOT / ".cache" / "mutants"
 
@@ -51,8 +51,8 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     prepare(CACHE / "bytecode")
-    known = digest()
-    record = Record(CACHE / f"{known}.jsonl")
+    known = law_digest(), tests_digest()
+    record = Record(CACHE)
     mutants = [
         mutant
         for module in modules()
@@ -65,7 +65,7 @@ def main() -> int:
         print("the tests refuse the right law; nothing can be learnt from wrong ones")
         return 1
     try_all(mutants, record, chosen.jobs)
-    if digest() != known:
+    if (law_digest(), tests_digest()) != known:
         print("law or tests were changed meanwhile; the run counts for nothing")
         return 1
     tally = count(mutants, record.read(), read_explained())
@@ -81,7 +81,7 @@ def try_all(mutants: Sequence[Mutant], record: Record, jobs: int) -> None:
     waiting = [one for one in mutants if one.name not in known]
     print(f"{len(mutants)} wrong versions, {len(waiting)} to try", flush=True)
     bodies = [one for one in waiting if one.function is not None]
-    measured = record.path.with_suffix(".tests")
+    measured = CACHE / f"{law_digest()}-{tests_digest()}.tests"
 
     def fast(_: None) -> str:
         left = run_fast(FastRun(bodies, jobs, measured, Progress(record, bodies)))

@@ -6,33 +6,40 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant
-from tests.mutation.suite import EXPLAINED, LAST, Verdict
+from tests.mutation.suite import EXPLAINED, LAST, Verdict, ground_digest, law_digest
 
 Name = tuple[str, str, str, int]
 """Mutant.name: module, source line, what, and which of the same."""
 
 
 class Record:
-    """Verdicts in a file, one JSON line each; a run that was cut off goes on from them."""
+    """Verdicts on the wrong versions of one law in a file, one JSON line each.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+    A run that was cut off goes on from them, and so does one after tests were added: a verdict
+    counts for as long as the test that noticed stays as it is, a survivor's until any test changes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{law_digest()}.jsonl"
 
     def read(self) -> dict[Name, str]:
-        """Name -> what noticed it, empty for a survivor."""
+        """Name -> what noticed it, empty for a survivor; only what still counts."""
         if not self.path.exists():
             return {}
-        lines = self.path.read_text("utf-8").splitlines()
-        return {tuple(name): by for name, by in map(json.loads, lines)}
+        lines = map(json.loads, self.path.read_text("utf-8").splitlines())
+        ground = cache(ground_digest)
+        return {tuple(name): by for name, by, digest in lines if ground(by) == digest}
 
     def add(self, verdict: Verdict) -> None:
         """Keep one more verdict."""
+        by = verdict.noticed_by
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps((verdict.mutant.name, verdict.noticed_by)) + "\n")
+            file.write(json.dumps((verdict.mutant.name, by, ground_digest(by))) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,11 +71,38 @@ def prepare(bytecode: Path) -> None:
     sys.pycache_prefix, sys.dont_write_bytecode = str(bytecode), False
 
 
-def digest() -> str:
-    """Names the law and its tests as they are: a verdict is worth nothing for others."""
+def law_digest() -> str:
+    """Names the law, the wrong versions made of it, and how they are tried."""
+    runner = [one for one in Path(__file__).parent.glob("*.py") if one.name not in ONLY_TELL]
+    return _digest([*LAW.glob("*.py"), *runner])
+
+
+ONLY_TELL = ("__main__.py", "record.py")
+"""Parts of the runner that change no verdict."""
+
+
+def tests_digest() -> str:
+    """Names all tests of the law: what a survivor has survived."""
+    return _digest([*TESTS.glob("*.py"), *TABLES.glob("*.csv")])
+
+
+def ground_digest(noticed_by: str) -> str:
+    """Names what a test rests on beside the law: its file, the fixtures, the tables it names.
+
+    While these stay the same the test goes on to notice what it has noticed.
+    """
+    path = ROOT / noticed_by.partition("::")[0]
+    if path.parent == LAW:
+        return law_digest()
+    if path.suffix != ".py" or not path.exists():
+        return tests_digest()
+    text = path.read_text("utf-8")
+    tables = [one for one in TABLES.glob("*.csv") if one.stem in text or "TABLES.glob" in text]
+    return _digest([path, TESTS / "conftest.py", *tables])
+
+
+def _digest(files: Iterable[Path]) -> str:
     found = hashlib.sha256()
-    for folder in (LAW, TESTS, TABLES, Path(__file__).parent):
-        for path in sorted([*folder.glob("*.py"), *folder.glob("*.csv")]):
-            if path.name != EXPLAINED.name:
-                found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(files):
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]
