@@ -77,7 +77,7 @@ def law_digest() -> str:
     return _digest([*LAW.glob("*.py"), *runner])
 
 
-ONLY_TELL = ("__main__.py", "record.py")
+ONLY_TELL = ("__main__.py", "record.py", "plain.py", "test_mutation.py")
 """Parts of the runner that change no verdict."""
 
 
