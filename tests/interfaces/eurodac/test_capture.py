@@ -122,3 +122,8 @@ def test_what_is_not_stated_of_an_obstacle_is_not_so() -> None:
         Measure.RETAKE_TASK,
         Measure.NATIONAL_MEASURES,
     )
+
+
+def test_what_is_not_stated_about_a_minor_is_not_assumed() -> None:
+    assert MinorSafeguards().age_proof is AgeProof.NONE
+    assert measures(Obstacle(refused=True, minor=True)) == (Measure.NATIONAL_MEASURES,)

@@ -64,6 +64,14 @@ def test_a_crisis_lengthens_the_limits() -> None:
     assert running(clock, "DK") == "K2@2026-11-06"
 
 
+def test_three_months_left_are_not_fewer_than_three() -> None:
+    """Art. 46(2) AMMR: the transfer goes on counting from the acceptance, and so do reminders."""
+    clock = play(events("ACCEPTED@2026-08-03 REAPPEARED@2026-11-03"), noon("2026-11-04"), "DK")
+    (transfer,) = [one for one in clock.running if one.rule == "K13"]
+    assert local_day(transfer.due_at or transfer.starts_at, "DK").isoformat() == "2027-02-03"
+    assert transfer.starts_at == noon("2026-08-03")
+
+
 def test_silence_follows_silence() -> None:
     """Nobody ever acts: accepted by silence, not transferred, responsible in the end."""
     clock = play(events("TAKE_CHARGE_ASKED_ON_HIT@2026-07-02"), noon("2028-01-01"), "IT")

@@ -13,6 +13,7 @@ from interfaces.eurodac.casework import (
     Situation,
     StepName,
     next_step,
+    situation,
 )
 from interfaces.eurodac.categories import RULES, STORED, Category
 from interfaces.eurodac.dataset import (
@@ -142,3 +143,19 @@ def test_every_limit_names_step_clock_and_article() -> None:
         assert all((limit.step, limit.clock, limit.article, limit.period.amount > 0))
         if limit.crisis is not None:
             assert limit.crisis != limit.period
+
+
+def test_a_hit_tells_the_situation_and_not_only_the_step() -> None:
+    """K.6: two situations of one step rest on articles of their own."""
+    at = noon("2026-09-01")
+
+    def read(hit: DataSet) -> Situation:
+        return situation(Category.APPLICANT_REG, hit, state="DK", registered_at=at)
+
+    applied = DataSet(Category.APPLICANT_REG, "IT")
+    responsible = DataSet(Category.APPLICANT_REG, "IT", responsible_state="FR")
+    landed = DataSet(Category.SAR, "IT", event=Event("x", noon("2020-01-01")))
+    assert read(applied) is Situation.APPLIED_ELSEWHERE
+    assert read(responsible) is Situation.RESPONSIBLE_KNOWN
+    assert read(landed) is Situation.ENTERED_LONG_AGO
+    assert read(DataSet(Category.ILLEGAL_STAY, "IT")) is Situation.STAYED_ELSEWHERE

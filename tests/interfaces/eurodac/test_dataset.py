@@ -195,3 +195,26 @@ def test_what_is_never_stored_has_no_mandatory_row_but_its_number(category: Cate
     column = RULES[category].group
     mandatory = [row for row in Field if REQUIREMENTS[row][column] is Requirement.MANDATORY]
     assert mandatory == [Field.REFERENCE_NUMBER]
+
+
+@pytest.mark.parametrize(
+    ("category", "origin", "refused"),
+    [
+        (Category.EUROPOL_SEARCH, "EUROPOL", False),
+        (Category.EUROPOL_SEARCH, "US", True),
+        (Category.LEA_SEARCH, "EUROPOL", True),
+        (Category.DATA_SUBJECT, "EUROPOL", True),
+    ],
+)
+def test_europol_is_the_origin_of_its_own_searches_only(
+    category: Category, origin: str, refused: bool
+) -> None:
+    """Art. 34: Europol is no State."""
+    found = check_transmission(DataSet(category, origin), fingerprints=True, face=True)
+    assert ("V20" in {one.code for one in found}) is refused
+
+
+def test_the_number_of_the_transferring_state_comes_with_the_arrival() -> None:
+    """P.1 point 6: it links the new data set and is told with it, never later."""
+    found = check_update(Category.APPLICANT_ARRIVAL, ["case_reference"])
+    assert [one.code for one in found] == ["V08"]

@@ -25,6 +25,7 @@ from interfaces.eurodac.deadlines import (
     transmission,
 )
 from interfaces.eurodac.errors import RuleBroken
+from interfaces.eurodac.policy import Policy
 
 Complete = Callable[..., DataSet]
 
@@ -150,6 +151,62 @@ def test_whoever_stays_in_custody_until_removal_is_not_recorded(row: Mapping[str
     held = Circumstances(custody_until_removal=row["until_removal"] == "yes")
     found = check_circumstances(DataSet(Category(row["category"]), "GR"), held)
     assert " ".join(f"{one.code} {one.article}" for one in found) == row["expected"]
+
+
+@pytest.mark.parametrize(
+    ("started_at", "ended_at", "hours"),
+    [
+        (timedelta(hours=72), None, 120),
+        (timedelta(hours=72, seconds=1), None, 72),
+        (timedelta(days=-2), timedelta(), 120),
+        (timedelta(days=-2), timedelta(seconds=-1), 72),
+    ],
+)
+def test_an_incident_extends_the_clock_that_it_touches(
+    started_at: timedelta, ended_at: timedelta | None, hours: int
+) -> None:
+    """X-T06 to the second: the incident lies at the end or at the beginning of the 72 hours."""
+    start = datetime(2026, 7, 1, 10, tzinfo=UTC)
+    ended = start + ended_at if ended_at is not None else None
+    record = TechnicalIncident("i1", "x", start + started_at, ended)
+    claimed = Circumstances(technical_incident_id="i1", technical_incident=record)
+    limit = transmission(started(Category.APPLICANT_REG, start.isoformat(), "DK"), claimed)
+    assert limit.due_at == start + timedelta(hours=hours)
+
+
+def test_extensions_stack_only_where_it_was_decided() -> None:
+    """P.1 point 9: an incident during an influx is one extension unless configured."""
+    start = datetime(2026, 8, 10, 6, tzinfo=UTC)
+    both = Circumstances(
+        technical_incident_id="i1",
+        technical_incident=TechnicalIncident("i1", "x", start),
+        influx=InfluxNotice(date(2026, 8, 1), date(2026, 9, 1)),
+    )
+    landed = started(Category.SAR, start.isoformat(), "IT")
+    assert transmission(landed, both).due_at == start + timedelta(hours=120)
+    stacked = transmission(landed, both, policy=Policy(extensions_stack=True))
+    assert stacked.due_at == start + timedelta(hours=168)
+
+
+def test_a_retake_has_its_outer_reading() -> None:
+    """T7: 48 hours from the next full hour."""
+    limit = retake(Category.IRREGULAR_CROSSING, datetime(2026, 8, 3, 9, 20, tzinfo=UTC))
+    assert limit.due_outer == datetime(2026, 8, 5, 10, tzinfo=UTC)
+
+
+def test_a_false_hit_is_reported_under_its_article() -> None:
+    assert false_hit_report(datetime(2026, 7, 1, 10, tzinfo=UTC), "DK").article == "38(6)"
+
+
+def test_whoever_stays_in_custody_until_removal_is_not_recorded() -> None:
+    """X-A16: only Art. 22 knows this exception."""
+    held = Circumstances(custody_until_removal=True)
+    for category, expected in (
+        (Category.IRREGULAR_CROSSING, ["V06"]),
+        (Category.ILLEGAL_STAY, []),
+    ):
+        found = check_circumstances(DataSet(category, "GR"), held)
+        assert [one.code for one in found] == expected
 
 
 def test_a_date_alone_starts_the_clock_at_local_midnight() -> None:

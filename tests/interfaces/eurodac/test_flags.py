@@ -102,6 +102,7 @@ def test_flag_and_mark_tables_agree_with_the_field_table(category: Category) -> 
         (Notice.MARKED_PROTECTION, Category.IRREGULAR_CROSSING, True),
         (Notice.MARKED_RESIDENCE, Category.APPLICANT_REG, True),
         (Notice.MARKED_RESIDENCE, Category.LEA_SEARCH, False),
+        (Notice.MARKED_PROTECTION, Category.LEA_SEARCH, False),
     ],
 )
 def test_a_notice_obliges_where_there_is_something_to_change(

@@ -198,6 +198,7 @@ def test_what_is_no_date_is_refused(text: str) -> None:
 
 def test_nobody_born_at_the_end_of_the_calendar_reaches_an_age() -> None:
     assert not has_reached(date.max, 6, date.max)
+    assert has_reached(date(9993, 1, 1), 6, date(9999, 1, 1))
 
 
 def test_the_states_are_those_that_take_part() -> None:

@@ -139,3 +139,11 @@ def test_the_first_of_two_automatic_links_takes_a_new_data_set_in() -> None:
     found = sequences(["a", "b", "c", "d", "new"], links)
     assert found.of("new") == frozenset({"a", "b", "new"})
     assert found.waiting == (links[3],)
+
+
+def test_a_link_to_an_erased_data_set_hides_no_later_link() -> None:
+    links = [
+        Link("a", "erased", LinkState.CONFIRMED),
+        Link("a", "b", LinkState.CONFIRMED),
+    ]
+    assert set(components("ab", links)) == {frozenset("ab")}

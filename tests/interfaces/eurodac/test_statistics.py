@@ -213,3 +213,17 @@ def test_the_figures_equal_a_stupid_recount(rows: list[Row]) -> None:
         wanted["w", state] = sum(o.kind is RowKind.FALSE_HIT for o in here)
         wanted["s", state] = sum(o.category in HITS["k"] and bool(o.target_marks) for o in hits)
     assert +got == +wanted
+
+
+def test_an_outcome_is_told_of_admissions_only() -> None:
+    """12(1)(i) and (l): applicants and national resettlements have none there."""
+    odd = row(outcome=AdmissionOutcome.REFUSED)
+    expected = ("i", "DK", "article=15(1)", "birth_year=UNKNOWN", "sex=UNKNOWN")
+    assert counted(odd)[expected] == 1
+    hit = row(
+        RowKind.HIT,
+        category=Category.ADMISSION_SEARCH,
+        target=Category.NATIONAL_RESETTLEMENT,
+        outcome=AdmissionOutcome.GRANTED,
+    )
+    assert not any("outcome" in part for key in counted(hit) for part in key)

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from interfaces.eurodac.casework import STEPS, Situation
 from interfaces.eurodac.categories import RULES, STORED, Category, Group
 from interfaces.eurodac.comparison import MATRIX
 from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, DataSet
 from interfaces.eurodac.deadlines import SECOND_CLOCKS
 from interfaces.eurodac.fields import EXCEPTIONS, IN_COMMON_REPOSITORY, REQUIREMENTS, Field
-from interfaces.eurodac.limits import LIMITS, Calendar
+from interfaces.eurodac.flags import FLAG_RULES, MARK_RULES, NOTICES, FlagCheck, MarkRule, Notice
+from interfaces.eurodac.limits import LIMITS, WINDOWS, Calendar
 from interfaces.eurodac.policy import Policy
-from interfaces.eurodac.retention import retention_rule
+from interfaces.eurodac.retention import ERASURE_ARTICLES, ErasureGround, retention_rule
+from interfaces.eurodac.rights import DISCLOSURES, INFORMATION, Recipient
+from interfaces.eurodac.terms import MarkType
 from interfaces.eurodac.updates import UPDATES, StatusEvent
 
 TABLES = Path(__file__).parents[2] / "tables"
@@ -161,3 +165,72 @@ def test_the_events_after_the_first_transmission(row: Mapping[str, str]) -> None
 
 def test_every_event_is_transcribed() -> None:
     assert ids("D_events") == [event.value for event in StatusEvent]
+
+
+@pytest.mark.table("G_flags")
+def test_the_checks_before_a_flag(row: Mapping[str, str]) -> None:
+    rule = FLAG_RULES[Group(row["id"])]
+    checks = " ".join(one.value for one in FlagCheck if one in rule.checks)
+    assert (rule.article, checks) == (row["article"], row["checks"])
+
+
+@pytest.mark.table("H_marks")
+def test_the_marks(row: Mapping[str, str]) -> None:
+    def cell(rule: MarkRule | None) -> str:
+        return f"{'first' if rule.first else 'follows'} {rule.article}" if rule is not None else ""
+
+    rules = MARK_RULES[Group(row["id"])] or {}
+    assert cell(rules.get(MarkType.PROTECTION)) == row["protection"]
+    assert cell(rules.get(MarkType.RESIDENCE)) == row["residence"]
+
+
+@pytest.mark.table("H_notices")
+def test_the_notices(row: Mapping[str, str]) -> None:
+    rule = NOTICES[Notice(row["id"])]
+    assert (rule.article, " ".join(rule.triggers)) == (row["article"], row["triggers"])
+
+
+@pytest.mark.table("H_grounds")
+def test_the_grounds_of_an_erasure(row: Mapping[str, str]) -> None:
+    assert ERASURE_ARTICLES[ErasureGround(row["id"])] == row["article"]
+
+
+@pytest.mark.table("C_steps")
+def test_the_step_that_follows_a_situation(row: Mapping[str, str]) -> None:
+    rule = STEPS[Situation[row["id"]]]
+    assert (rule.name.value, rule.article, rule.limit) == (
+        row["step"],
+        row["article"],
+        row["limit"],
+    )
+
+
+@pytest.mark.table("K_windows")
+def test_the_windows_of_responsibility(row: Mapping[str, str]) -> None:
+    window = WINDOWS[row["id"]]
+    assert {
+        "id": row["id"],
+        "months": str(window.months),
+        "on_the_day": "counts" if window.exactly else "is over",
+        "article": window.article,
+    } == row
+
+
+@pytest.mark.table("J_disclosures")
+def test_who_learns_anything(row: Mapping[str, str]) -> None:
+    rule = DISCLOSURES[Recipient(row["id"])]
+    assert (flag(rule.allowed), rule.article) == (row["allowed"], row["article"])
+
+
+def test_the_information_follows_the_letters_of_article_42() -> None:
+    """J16, in the order of Art. 42(1)."""
+    assert [article for _, article in INFORMATION] == [f"42(1)({one})" for one in "abcdefgh"]
+
+
+def test_every_rule_on_a_person_is_transcribed() -> None:
+    assert ids("G_flags") == ids("H_marks") == [column.value for column in Group]
+    assert ids("H_notices") == [notice.value for notice in Notice]
+    assert ids("H_grounds") == [ground.value for ground in ErasureGround]
+    assert ids("C_steps") == [situation.name for situation in Situation]
+    assert ids("K_windows") == list(WINDOWS)
+    assert ids("J_disclosures") == [recipient.value for recipient in Recipient]

@@ -112,3 +112,9 @@ def test_only_a_change_of_responsibility_is_notified_among_updates() -> None:
 def test_citizenship_reaches_every_column_that_is_stored() -> None:
     assert {RULES[category].group for category in STORED} == ERASABLE
     assert Group.ART_18_1 not in ERASABLE
+
+
+def test_flags_and_marks_tell_by_their_own_calls() -> None:
+    """D13 and D18: an update of the data set is none of these acts."""
+    for name in ("security_flag", "marks"):
+        assert notice_of_update((name,)) is None
