@@ -6,7 +6,7 @@ grounds listed here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from types import MappingProxyType
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.declared import Declared, years_prolonged
 from interfaces.eurodac.errors import RuleBroken, Violation
 from interfaces.eurodac.periods import add_years, end_of_utc_day, utc
 from interfaces.eurodac.states import STATES
@@ -97,6 +98,17 @@ def retention_end(
         raise RuleBroken(broken("V06", "category", "29(2)", rule="Nothing is recorded."))
     start = _start(data_set, transmitted_at)
     return end_of_utc_day(add_years(start, rule.years + extensions))
+
+
+def prolonged_end(
+    data_set: DataSet, transmitted_at: datetime | None, declared: Iterable[Declared]
+) -> datetime:
+    """As retention_end, with every declared prolongation of the data set's protection."""
+    decision = data_set.council_decision
+    if data_set.category is not Category.TEMP_PROTECTION or decision is None:
+        return retention_end(data_set, transmitted_at)
+    years = years_prolonged(decision.reference, declared)
+    return retention_end(data_set, transmitted_at, extensions=years)
 
 
 def _start(data_set: DataSet, transmitted_at: datetime | None) -> date:

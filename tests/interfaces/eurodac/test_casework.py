@@ -23,10 +23,15 @@ from interfaces.eurodac.dataset import (
     Mark,
     MarkType,
 )
+from interfaces.eurodac.declared import Declared, DeclaredKind
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.limits import LIMITS, WINDOWS, counts, due
 from interfaces.eurodac.periods import end_of_day, local_day
 from interfaces.eurodac.policy import Policy
+
+IN_CRISIS = Declared(
+    DeclaredKind.CRISIS_RESPONSIBILITY, "DK", date(2026, 1, 1), date(2029, 12, 31), "2026/1"
+)
 
 
 def noon(day: str) -> datetime:
@@ -78,7 +83,7 @@ def test_a_hit_leads_to_its_next_step(row: Mapping[str, str]) -> None:
         received_at=noon(row["received"]),
         registered_at=noon(row["registered"]) if row["registered"] else None,
         detained_at=noon(row["detained"]) if row["detained"] else None,
-        crisis=row["crisis"] == "yes",
+        declared=[IN_CRISIS] if row["crisis"] == "yes" else [],
     )
     day = str(local_day(step.due_at, row["state"])) if step.due_at else ""
     assert (step.name.value, day) == (row["step"], row["due"])
@@ -113,7 +118,7 @@ def test_crisis_limits_wait_for_their_own_day() -> None:
             DataSet(Category.APPLICANT_REG, "IT", responsible_state="DE"),
             state="DK",
             received_at=noon("2026-07-01"),
-            crisis=True,
+            declared=[IN_CRISIS],
             policy=Policy(crisis_applies_from=starts),
         )
         assert step.due_at == end_of_day(expected, "DK")
@@ -141,4 +146,5 @@ def test_every_limit_names_step_clock_and_article() -> None:
     for limit in LIMITS.values():
         assert all((limit.step, limit.clock, limit.article, limit.period.amount > 0))
         if limit.crisis is not None:
-            assert limit.crisis != limit.period
+            assert limit.crisis.period != limit.period
+            assert limit.crisis.article.startswith("CFMR")
