@@ -31,6 +31,7 @@ from node import (
     police_calls,
     recapture,
     standing,
+    supervision_calls,
 )
 from node.access import Actor
 from node.assembly import Node
@@ -339,7 +340,11 @@ def verify_audit(
     """Walk the chain of records."""
     verdict = oversight.verify(node, actor)
     return nap_pb2.VerifyAuditResponse(
-        entries=verdict.entries, head=verdict.head, broken_at=verdict.broken_at or 0
+        entries=verdict.entries,
+        head=verdict.head,
+        broken_at=verdict.broken_at or 0,
+        erased=verdict.erased,
+        anchors=verdict.anchors,
     )
 
 
@@ -380,5 +385,6 @@ CALLS: Mapping[str, Call] = {
     "GetStatus": get_status,
     **clock_calls.CALLS,
     **police_calls.CALLS,
+    **supervision_calls.CALLS,
 }
 """Every call but WatchCase, which is a stream and belongs to the door."""

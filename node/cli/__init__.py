@@ -6,6 +6,8 @@ enrol, recapture, search, compare, case, due, decide, status, health
                                   call a node as a station, desk or expert does
 clock, event, withdraw-event, return-event, indicators
                                   the clock of a case, and returns
+propose-declaration, approve-declaration, declarations, begin-monitoring, end-monitoring
+                                  supervision and oversight
 demo                              all of it, in one minute
 """
 
@@ -20,6 +22,7 @@ from node.cli.models import COMMANDS as MODELS
 from node.cli.pki import COMMANDS as PKI
 from node.cli.serving import COMMANDS as SERVING
 from node.cli.stations import COMMANDS as STATIONS
+from node.cli.supervision import COMMANDS as SUPERVISION
 
 
 @click.group()
@@ -28,5 +31,5 @@ def main() -> None:
     """A national access point for biometric matching in the style of Eurodac."""
 
 
-for command in (*SERVING, *PKI, *MODELS, *STATIONS, *CLOCKS, *FINGERS, demo):
+for command in (*SERVING, *PKI, *MODELS, *STATIONS, *CLOCKS, *SUPERVISION, *FINGERS, demo):
     main.add_command(command)

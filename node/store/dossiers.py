@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -128,6 +129,16 @@ def put_circumstances(transaction: Transaction, reference_number: str, content: 
     """Replace the circumstances of a data set."""
     sealed = transaction.seal(content, _place(reference_number, "circumstances"))
     change(transaction, reference_number, circumstances=sealed)
+
+
+def find_kept(transaction: Transaction, categories: Iterable[Category]) -> list[str]:
+    """Numbers of the data sets of some categories that are not erased, in their order."""
+    query = (
+        select(_TABLE.c.reference_number)
+        .where(_TABLE.c.category.in_(tuple(categories)), _TABLE.c.erased_at.is_(None))
+        .order_by(_TABLE.c.reference_number)
+    )
+    return list(transaction.connection.execute(query).scalars())
 
 
 def find_expired(transaction: Transaction, now: datetime, at_most: int) -> list[str]:
