@@ -78,3 +78,10 @@ occurrences = sa.Table(
     sa.Column("state", sa.String, nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
 )
+
+prolongations = sa.Table(
+    "prolongations",
+    metadata,
+    sa.Column("prolonged", sa.String, primary_key=True),
+    sa.Column("decision", sa.String, primary_key=True),
+)

@@ -163,6 +163,8 @@ def _check_run(
         if entry.number != expected or not compare_digest(made, entry.link):
             raise ChainBroken(expected)
         head, expected = entry.link, expected + 1
+    if expected <= run[1]:
+        raise ChainBroken(expected)
     return head
 
 
