@@ -72,6 +72,11 @@ class Act(StrEnum):
     READ_STATUS = "READ_STATUS"
     READ_AUDIT = "READ_AUDIT"
     DECLARE_EXTENSION = "DECLARE_EXTENSION"
+    PROPOSE_DECLARATION = "PROPOSE_DECLARATION"
+    APPROVE_DECLARATION = "APPROVE_DECLARATION"
+    READ_DECLARATIONS = "READ_DECLARATIONS"
+    HOLD_AUDIT = "HOLD_AUDIT"
+    PRUNE_AUDIT = "PRUNE_AUDIT"
     DELIVER = "DELIVER"
     RECEIVE_NOTICE = "RECEIVE_NOTICE"
     SWEEP = "SWEEP"
@@ -212,6 +217,16 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         },
         Act.READ_AUDIT: {Role.AUDITOR: _OVERSIGHT},
         Act.DECLARE_EXTENSION: {Role.SUPERVISOR: _RUNNING},
+        Act.PROPOSE_DECLARATION: {Role.SUPERVISOR: _RUNNING},
+        Act.APPROVE_DECLARATION: {Role.SUPERVISOR: _RUNNING},
+        # Every desk works under the limits that they change.
+        Act.READ_DECLARATIONS: {
+            Role.ASYLUM_DESK: _RUNNING,
+            Role.SUPERVISOR: _RUNNING,
+            Role.AUDITOR: _RUNNING,
+        },
+        Act.HOLD_AUDIT: {Role.AUDITOR: _OVERSIGHT},
+        Act.PRUNE_AUDIT: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
         Act.RAISE_ALARM: _NODE,

@@ -32,6 +32,7 @@ from node import (
     police_calls,
     recapture,
     standing,
+    supervision_calls,
 )
 from node.access import Actor
 from node.assembly import Node
@@ -336,7 +337,11 @@ def verify_audit(
     """Walk the chain of records."""
     verdict = oversight.verify(node, actor)
     return nap_pb2.VerifyAuditResponse(
-        entries=verdict.entries, head=verdict.head, broken_at=verdict.broken_at or 0
+        entries=verdict.entries,
+        head=verdict.head,
+        broken_at=verdict.broken_at or 0,
+        erased=verdict.erased,
+        anchors=verdict.anchors,
     )
 
 
@@ -377,5 +382,6 @@ CALLS: Mapping[str, Call] = {
     **clock_calls.CALLS,
     **police_calls.CALLS,
     **interoperability_calls.CALLS,
+    **supervision_calls.CALLS,
 }
 """Every call but WatchCase, a stream, and Identify, which ends with its caller: the door's own."""

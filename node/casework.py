@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from interfaces.eurodac import casework as law
 from interfaces.eurodac import deadlines, outcome
 from interfaces.eurodac.casework import Step, StepName
-from interfaces.eurodac.categories import RULES, is_applicant
+from interfaces.eurodac.categories import RULES
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.outcome import HitState
@@ -196,7 +195,7 @@ def _deed_of_hit(node: Node, actor: Actor, hit_id: str) -> Deed:
 
 def _confirm(node: Node, transaction: Transaction, actor: Actor, stored: StoredHit) -> None:
     number, hit = stored.reference_number, stored.hit
-    step = _find_step(node, transaction, stored)
+    step = clock.find_step(node, transaction, stored)
     decided = replace(
         hit,
         next_step=f"{step.name}: {step.situation}",
@@ -217,20 +216,6 @@ def _confirm(node: Node, transaction: Transaction, actor: Actor, stored: StoredH
     # A search is recorded nowhere: there is nothing to link (Art. 29(2)).
     if RULES[dossiers.find(transaction, number).category].stored:
         dispatch.post(node, transaction, request)
-
-
-def _find_step(node: Node, transaction: Transaction, stored: StoredHit) -> Step:
-    dossier = dossiers.find(transaction, stored.reference_number)
-    event = dossier.content.event
-    assert stored.hit.data_set is not None, "a hit that can be confirmed has its content"
-    return law.next_step(
-        dossier.category,
-        stored.hit.data_set,
-        state=node.member_state,
-        received_at=stored.hit.received_at,
-        registered_at=event.occurred_at if event and is_applicant(dossier.category) else None,
-        policy=node.settings.policy,
-    )
 
 
 def _describe(step: Step) -> str:

@@ -14,13 +14,13 @@ from typing import Any
 from interfaces import wire
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import RuleBroken
-from interfaces.eurodac.retention import ErasureGround, retention_end
+from interfaces.eurodac.retention import ErasureGround, prolonged_end
 from interfaces.eurodac.terms import Mark, MarkType
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from node import acts, dispatch
 from node.acts import Deed, Written
 from node.assembly import Node
-from node.store import Transaction, biometrics, dossiers, erasure
+from node.store import Transaction, biometrics, declared, dossiers, erasure
 from node.store.dossiers import Dossier
 from node.store.erasure import Erased
 from node.store.requests import Request
@@ -162,10 +162,12 @@ def drop_biometrics(transaction: Transaction, reference_number: str) -> tuple[in
     return biometrics.drop_reference(transaction, reference_number)
 
 
-def find_retention_end(data_set: DataSet, transmitted_at: datetime) -> datetime | None:
+def find_retention_end(
+    transaction: Transaction, data_set: DataSet, transmitted_at: datetime
+) -> datetime | None:
     """How long the data set may be kept; None where the act starts no retention."""
     try:
-        return retention_end(data_set, transmitted_at)
+        return prolonged_end(data_set, transmitted_at, declared.find_holding(transaction))
     except RuleBroken:
         return None
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from interfaces.eurodac import caseclock, duties, limits, progress
+from interfaces.eurodac import caseclock, casework, duties, limits, progress
 from interfaces.eurodac.caseclock import CaseClock
+from interfaces.eurodac.casework import Step
+from interfaces.eurodac.categories import is_applicant
 from interfaces.eurodac.duties import Duty
 from interfaces.eurodac.outcome import HitState
 from interfaces.eurodac.periods import utc
@@ -24,8 +26,9 @@ from node.acts import Deed, Written
 from node.assembly import Node
 from node.audit import Outcome
 from node.errors import NotFound
-from node.store import Transaction, dossiers, events, hits, tasks
+from node.store import Transaction, declared, dossiers, events, hits, tasks
 from node.store.events import CaseEvent
+from node.store.hits import StoredHit
 from node.vocabulary import Task, TaskKind
 
 STALE_AT_ONCE = 200
@@ -152,7 +155,13 @@ def read(node: Node, transaction: Transaction, reference_number: str) -> Reading
     """Play the clock of a case up to now."""
     facts = _facts(node, transaction, reference_number)
     policy, now = node.settings.policy, node.now()
-    clock = caseclock.play(progress.occurred(facts, policy), now, node.member_state)
+    clock = caseclock.play(
+        progress.occurred(facts, policy),
+        now,
+        node.member_state,
+        declared.find_holding(transaction),
+        policy=policy,
+    )
     return Reading(
         reference_number=reference_number,
         at=now,
@@ -170,6 +179,7 @@ def follow(node: Node, transaction: Transaction, reference_number: str) -> None:
     reading = read(node, transaction, reference_number)
     known = tasks.find_of_clock(transaction, reference_number)
     changed = _close(node, transaction, reading)
+    changed |= _move(node, transaction, reading)
     changed |= _open(node, transaction, reading, known)
     if changed:
         dossiers.change(transaction, reference_number)
@@ -207,6 +217,41 @@ def _close(node: Node, transaction: Transaction, reading: Reading) -> bool:
     for task in over:
         tasks.supersede(transaction, task.task_id, node.now())
     return bool(over)
+
+
+def find_step(node: Node, transaction: Transaction, stored: StoredHit) -> Step:
+    """What follows from a confirmed hit under what is on record now."""
+    dossier = dossiers.find(transaction, stored.reference_number)
+    event = dossier.content.event
+    assert stored.hit.data_set is not None, "a hit that can be confirmed has its content"
+    return casework.next_step(
+        dossier.category,
+        stored.hit.data_set,
+        state=node.member_state,
+        received_at=stored.hit.received_at,
+        registered_at=event.occurred_at if event and is_applicant(dossier.category) else None,
+        declared=declared.find_holding(transaction),
+        policy=node.settings.policy,
+    )
+
+
+def _move(node: Node, transaction: Transaction, reading: Reading) -> bool:
+    """Move the ends that a declaration has lengthened, or whose declaration was replaced."""
+    duties_now = {(duty.rule, duty.starts_at): duty for duty in reading.duties}
+    moved = False
+    for task in tasks.find_open(transaction, reading.reference_number):
+        wanted = task
+        duty = duties_now.get((task.rule, task.starts_at)) if task.starts_at else None
+        if duty is not None:
+            wanted = replace(task, what=duty.what, article=duty.article, due=duty.due_at)
+        elif task.hit_id and task.rule:
+            step = find_step(node, transaction, hits.find(transaction, task.hit_id))
+            if step.limit == task.rule:
+                wanted = replace(task, due=step.due_at)
+        if wanted != task:
+            tasks.move(transaction, wanted)
+            moved = True
+    return moved
 
 
 def _is_over(task: Task, wanted: set[tuple[str, datetime]], ended: frozenset[str]) -> bool:

@@ -13,7 +13,7 @@ from interfaces.eurodac import duties
 from interfaces.eurodac.caseclock import CaseClock, Happening
 from interfaces.eurodac.deadlines import Deadline
 from interfaces.eurodac.duties import Duty
-from interfaces.eurodac.limits import LIMITS, WINDOWS
+from interfaces.eurodac.limits import LIMITS, WINDOWS, derogation_of
 from interfaces.eurodac.progress import Told
 from interfaces.eurodac.returns import Indicator, ReturnEvent
 from interfaces.formats.errors import FormatRefused
@@ -173,8 +173,9 @@ def _limit_to(limit: Deadline, now: datetime) -> clock_pb2.RunningLimit:
         article=limit.article,
         starts_at=wire.instant_to(limit.starts_at),
         passed=limit.is_late(now),
-        on_silence=duties.SILENCES[limit.on_miss],
+        on_silence=duties.silence_of(limit),
         reminders=map(wire.instant_to, limit.reminders()),
+        derogation=derogation_of(limit) or "",
     )
     if limit.due_at is not None:
         message.due_at.CopyFrom(wire.instant_to(limit.due_at))

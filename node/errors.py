@@ -10,11 +10,13 @@
     ├── AccessDenied         this actor may not do this for this purpose
     ├── NotFound             no such data set, hit or proposal (or it is erased)
     ├── RequestReused        a request id came back with other content
+    ├── ChainBroken          records would be erased from a place where the audit chain is broken
     └── OutOfTurn            the state of the case does not allow the act now
 
 Two trees of lower rooms pass through the acts unchanged: `interfaces.eurodac.errors.RuleBroken`
 (the law forbids it) and the errors of `interfaces.formats` (bytes that are not what they claim
-to be). An insufficient quality, an empty candidate list and a broken audit chain are values.
+to be). An insufficient quality, an empty candidate list and the verdict on the audit chain
+are values.
 No text of an error holds a name or a biometric; it may hold a reference number.
 """
 
@@ -64,6 +66,17 @@ class NotFound(NodeError):
 
 class RequestReused(NodeError):
     """The request id was used before with other content."""
+
+
+class ChainBroken(NodeError):
+    """The audit chain does not hold where records would be erased; nothing is erased there.
+
+    number: of the first record that does not fit.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"the audit chain is broken at record {number}: have an auditor verify it")
+        self.number = number
 
 
 class OutOfTurn(NodeError):

@@ -201,7 +201,7 @@ def _note_transmission(transaction: Transaction, dossier: Dossier, received_at: 
         transaction,
         dossier.reference_number,
         transmitted_at=received_at,
-        retained_until=changes.find_retention_end(data_set, received_at),
+        retained_until=changes.find_retention_end(transaction, data_set, received_at),
     )
 
 

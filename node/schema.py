@@ -319,6 +319,46 @@ audit = Table(
     Column("detail", String, nullable=False),
     Column("link", LargeBinary, nullable=False),
     Index("audit_reference_number", "reference_number"),
+    Index("audit_at", "at"),
+)
+
+audit_anchors = Table(
+    "audit_anchors",
+    METADATA,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    Index("audit_anchors_last", "last", unique=True),
+)
+
+monitoring = Table(
+    "monitoring",
+    METADATA,
+    Column("hold_id", String, primary_key=True),
+    Column("reference_number", String, nullable=False),
+    Column("begun_by", String, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("ended_by", String, nullable=False),
+    Column("ended_at", Instant),
+)
+
+declared = Table(
+    "declared",
+    METADATA,
+    Column("declared_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("starts_on", String, nullable=False),
+    Column("ends_on", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("prolonged", String, nullable=False),
+    Column("replaces", String, nullable=False),
+    Column("proposed_by", String, nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("approved_by", String, nullable=False),
+    Column("approved_at", Instant),
+    Column("stand", String, nullable=False),
 )
 
 

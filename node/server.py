@@ -13,7 +13,7 @@ from types import TracebackType
 
 from interfaces import profile
 from interfaces.doorway import Doorway, TlsFiles, open_doorway
-from node import alarms, custody
+from node import alarms, custody, pruning
 from node.assembly import Node, close
 from node.errors import NodeError, SettingsWrong
 from node.inbox import Follower
@@ -25,6 +25,9 @@ DRAIN_SECONDS = 20.0
 
 SWEEP_SECONDS = 60.0
 """How often the end of retention is looked for; it falls on midnight."""
+
+PRUNE_SECONDS = 3600.0
+"""How often records past their time are looked for; it falls on midnight and reads all numbers."""
 
 WATCH_SECONDS = 5.0
 """How often the health of the node's own threads is looked at."""
@@ -111,9 +114,11 @@ def _keep(
 ) -> None:
     """Sweep what has reached its end, and say NOT_SERVING when a thread of ours has died."""
     rounds_between_sweeps = round(SWEEP_SECONDS / WATCH_SECONDS)
+    rounds_between_prunings = round(PRUNE_SECONDS / WATCH_SECONDS)
     rounds = 0
     # Retention may have ended while nothing ran.
     _sweep(node)
+    _prune(node)
     while not stopping.wait(WATCH_SECONDS):
         if not all(thread.alive for thread in threads):
             log.error("a thread to the centre has died; the node says that it is not healthy")
@@ -121,6 +126,8 @@ def _keep(
         rounds += 1
         if rounds % rounds_between_sweeps == 0:
             _sweep(node)
+        if rounds % rounds_between_prunings == 0:
+            _prune(node)
 
 
 def _sweep(node: Node) -> None:
@@ -132,3 +139,13 @@ def _sweep(node: Node) -> None:
         return
     if erased:
         log.info("retention ended for %d data sets", erased)
+
+
+def _prune(node: Node) -> None:
+    try:
+        erased = pruning.prune(node)
+    except NodeError as error:
+        log.warning("records past their time stay for now: %s", type(error).__name__)
+        return
+    if erased:
+        log.info("%d records were past their time", erased)

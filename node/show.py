@@ -34,6 +34,7 @@ def message(answer: Message) -> None:
         nap_pb2.CaseHit: hit,
         nap_pb2.ListDueResponse: due,
         nap_pb2.GetStatusResponse: status,
+        nap_pb2.ListDeclarationsResponse: declarations,
         clock_pb2.CaseClock: clock,
         clock_pb2.GetIndicatorsResponse: indicators,
         interoperability_pb2.AskPortalResponse: signal,
@@ -186,8 +187,9 @@ def limits(running: Iterable[clock_pb2.RunningLimit]) -> None:
     table = Table("limit", "due", "at the latest", "reminders", "when it passes", box=None)
     for limit in running:
         due_at = instant(limit.due_at)
+        derogation = f", {_plain(limit.derogation)}" if limit.derogation else ""
         table.add_row(
-            f"{limit.step} ({limit.article})",
+            f"{limit.step} ({limit.article}{derogation})",
             f"[red]{due_at}[/red]" if limit.passed else due_at,
             instant(limit.due_outer),
             ", ".join(instant(moment)[:10] for moment in limit.reminders),
@@ -195,6 +197,31 @@ def limits(running: Iterable[clock_pb2.RunningLimit]) -> None:
         )
     if table.row_count:
         console.print(table)
+
+
+def declarations(answer: nap_pb2.ListDeclarationsResponse) -> None:
+    """Derogations and prolongations with who proposed and who approved them."""
+    table = Table("id", "what", "State", "from", "to", "decision", "stands", "by", box=None)
+    for one in answer.declarations:
+        kind = nap_pb2.DeclarationKind.Name(one.kind).removeprefix("DECLARATION_KIND_")
+        state = nap_pb2.Declaration.State.Name(one.state).removeprefix("STATE_")
+        prolonged = f" prolongs {one.prolonged}" if one.prolonged else ""
+        table.add_row(
+            one.declaration_id,
+            f"{_plain(kind)} ({one.article})",
+            one.member_state,
+            one.starts_on,
+            one.ends_on,
+            escape(f"{one.decision}{prolonged}"),
+            state.lower(),
+            escape(" and ".join(filter(None, (one.proposed_by, one.approved_by)))),
+        )
+    if table.row_count:
+        console.print(table)
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", " ").lower()
 
 
 def indicators(answer: clock_pb2.GetIndicatorsResponse) -> None:

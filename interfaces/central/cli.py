@@ -12,9 +12,12 @@ from pathlib import Path
 import click
 
 from interfaces.central.centre import Thresholds
+from interfaces.central.ledger import Ledger
+from interfaces.central.prolongation import prolong
 from interfaces.central.script import Script, ScriptRefused, read_script
 from interfaces.central.server import open_centre, serve
 from interfaces.doorway import TlsFiles
+from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.policy import Policy
 from matcher.engine import Engine
 from matcher.errors import ModelUnavailable
@@ -91,6 +94,24 @@ def serve_command(
     click.echo(json.dumps({"ready": True, "port": serving.doorway.port}))
     stop.wait()
     serving.stop()
+
+
+@main.command("prolong")
+@click.option("--folder", type=FOLDER, required=True, help="Where the ledger is kept.")
+@click.option("--prolonged", required=True, help="Reference of the decision, as data sets have it.")
+@click.option("--decision", required=True, help="Reference of the decision that prolongs it.")
+def prolong_command(folder: Path, prolonged: str, decision: str) -> None:
+    """Prolong temporary protection by a year, while the stand-in does not serve."""
+    try:
+        ledger = Ledger(folder / "central.sqlite")
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        click.echo(f"{prolong(ledger, prolonged, decision)} data sets are kept longer")
+    except RuleBroken as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        ledger.close()
 
 
 @main.command("check-script")

@@ -10,7 +10,8 @@ from interfaces.central import figures
 from interfaces.central.centre import Centre, apply_once, own
 from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
 from interfaces.central.ledger import Entries
-from interfaces.eurodac import codes, dataset, deadlines, reference, retention
+from interfaces.central.prolongation import find_end
+from interfaces.eurodac import codes, dataset, deadlines, reference
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import RuleBroken
@@ -42,7 +43,7 @@ def transmit(
                 message=wire.dataset_to(kept).SerializeToString(),
                 capture=request.capture.SerializeToString(),
                 template=None,
-                retained_until=retention.retention_end(kept),
+                retained_until=find_end(entries, kept),
             )
         )
         receipt = arrive(

@@ -135,6 +135,18 @@ class Entries:
         rows = self._connection.execute(sa.select(schema.data_sets).where(over))
         return [_stored(row) for row in rows]
 
+    def prolong(self, prolonged: str, decision: str) -> None:
+        """Note that one decision of the Council prolongs another; once is enough."""
+        values = {"prolonged": prolonged, "decision": decision}
+        known = sa.select(schema.prolongations).filter_by(**values)
+        if self._connection.execute(known).one_or_none() is None:
+            self._connection.execute(schema.prolongations.insert().values(**values))
+
+    def prolongations(self) -> list[tuple[str, str]]:
+        """Pairs of a prolonged decision and of one that prolongs it."""
+        rows = self._connection.execute(sa.select(schema.prolongations))
+        return [(row.prolonged, row.decision) for row in rows]
+
     def store(self, data_set: StoredDataSet) -> None:
         """Write a new data set; its id is given by the file."""
         values = _row(data_set)

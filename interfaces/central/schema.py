@@ -120,3 +120,10 @@ identity_links = sa.Table(
     sa.Column("changed_at", sa.Integer, nullable=False),
     sa.UniqueConstraint("reference_number", "record_id"),
 )
+
+prolongations = sa.Table(
+    "prolongations",
+    metadata,
+    sa.Column("prolonged", sa.String, primary_key=True),
+    sa.Column("decision", sa.String, primary_key=True),
+)

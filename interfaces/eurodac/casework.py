@@ -6,7 +6,7 @@ taken, and on which evidence, is the official's decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -16,9 +16,10 @@ from interfaces.eurodac.categories import Category, Group, group, is_applicant
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.deadlines import Deadline, OnMiss
+from interfaces.eurodac.declared import Declared
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.fields import LISTED_IN
-from interfaces.eurodac.limits import LIMITS, WINDOWS, Limit, Window, counts, due
+from interfaces.eurodac.limits import LIMITS, WINDOWS, Limit, Window, counts, due, in_crisis
 from interfaces.eurodac.periods import local_day
 from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.terms import AdmissionOutcome, MarkType
@@ -127,13 +128,13 @@ def next_step(
     received_at: datetime,
     registered_at: datetime | None = None,
     detained_at: datetime | None = None,
-    crisis: bool = False,
+    declared: Iterable[Declared] = (),
     policy: Policy | None = None,
 ) -> Step:
     """What follows from a confirmed hit for the acting State, and by when.
 
     received_at: of the hit. registered_at: of the application; default received_at.
-    detained_at: when the person was detained for the transfer. crisis: CFMR derogations apply.
+    detained_at: when the person was detained for the transfer. declared: derogations on record.
 
     >>> from datetime import UTC
     >>> from interfaces.eurodac.dataset import Event
@@ -151,7 +152,8 @@ def next_step(
         owed = OnMiss.STILL_OWED
         return Step(rule.name, rule.article, None, None, owed, "", found, addressee)
     start = registered if LIMITS[rule.limit].clock == "registration" else received_at
-    crisis = crisis and local_day(start, state) >= (policy or Policy()).crisis_applies_from
+    day = local_day(start, state)
+    crisis = in_crisis(rule.limit, day, declared, state=state, policy=policy or Policy())
     limits = [due(rule.limit, start, state, crisis=crisis)]
     if detained_at is not None and rule.name in REQUESTS:
         clock = registered if is_applicant(probe) else received_at

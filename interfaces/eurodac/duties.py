@@ -12,9 +12,18 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from interfaces.eurodac.caseclock import EFFECTS, SILENCE, CaseClock, Happening, Occurred
+from interfaces.eurodac.caseclock import (
+    ADMISSIBILITY,
+    BORDER_PROCEDURE,
+    EFFECTS,
+    ON_SUBSTANCE,
+    SILENCE,
+    CaseClock,
+    Happening,
+    Occurred,
+)
 from interfaces.eurodac.deadlines import Deadline, OnMiss
-from interfaces.eurodac.limits import LIMITS
+from interfaces.eurodac.limits import LIMITS, derogation_of
 from interfaces.eurodac.progress import Facts, requested_before
 from interfaces.eurodac.updates import UPDATES, StatusEvent, update_rule
 
@@ -33,6 +42,11 @@ class DutyKind(StrEnum):
     RELEASE = "RELEASE"
     REFER = "REFER"
     ENTER_RESPONSIBLE = "ENTER_RESPONSIBLE"
+    INFORM_AUTHORITY = "INFORM_AUTHORITY"
+    AWAIT_LODGING = "AWAIT_LODGING"
+    DECIDE_ADMISSIBILITY = "DECIDE_ADMISSIBILITY"
+    RETURN = "RETURN"
+    AWAIT_DEPARTURE = "AWAIT_DEPARTURE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +71,45 @@ KINDS: Mapping[str, DutyKind] = MappingProxyType(
         **dict.fromkeys(("K1", "K2"), DutyKind.TAKE_CHARGE),
         **dict.fromkeys(("K17", "K18"), DutyKind.TAKE_CHARGE),
         "K8": DutyKind.TAKE_BACK,
-        **dict.fromkeys(("K5", "K6", "K9", "K19", "K21", "K22"), DutyKind.AWAIT_REPLY),
+        **dict.fromkeys(("K4", "K4_LATEST", "K5", "K6", "K7", "K9"), DutyKind.AWAIT_REPLY),
+        **dict.fromkeys(("K19", "K21", "K22", "K22_EXCEPTIONAL", "K29"), DutyKind.AWAIT_REPLY),
         **dict.fromkeys(("K10", "K23"), DutyKind.DECIDE_TRANSFER),
         **dict.fromkeys(("K13", "K14", "K15", "K16", "K20", "K25"), DutyKind.TRANSFER),
         **dict.fromkeys(("K60", "K61", "K62"), DutyKind.SCREEN),
-        **dict.fromkeys(("K67", "K69"), DutyKind.REGISTER),
-        **dict.fromkeys(("K74", "K75", "K77", "K77_RELOCATED"), DutyKind.EXAMINE),
+        "K68_INFORM": DutyKind.INFORM_AUTHORITY,
+        **dict.fromkeys(("K67", "K68", "K69"), DutyKind.REGISTER),
+        # Everybody else lodges where they are registered; whoever was transferred must be awaited.
+        "K72": DutyKind.AWAIT_LODGING,
+        **dict.fromkeys(ADMISSIBILITY, DutyKind.DECIDE_ADMISSIBILITY),
+        **dict.fromkeys((*ON_SUBSTANCE, *BORDER_PROCEDURE), DutyKind.EXAMINE),
+        "K78": DutyKind.RETURN,
+        "K79": DutyKind.AWAIT_DEPARTURE,
     }
 )
 """What a running limit asks of this State; limits of others are absent."""
+
+WITHOUT_EFFECT: Mapping[str, str] = MappingProxyType(
+    {
+        "K4": "the reply may still come within two weeks of the request",
+        "K7": "nothing is accepted by silence: remind the State asked",
+        "K21": "nothing is settled by silence: remind the State asked",
+        "K29": "nothing is settled by silence: remind the State asked",
+        "K72": "find out whether the application counts as withdrawn",
+        "K78": "the border procedure ends and the return is still owed",
+        "K79": "the return is carried out without waiting any longer",
+    }
+)
+"""What to do when a limit passes that silence neither answers nor simply leaves as a duty."""
+
+NOT_STARTED: Mapping[str, str] = MappingProxyType(
+    {
+        "K11_SHORTEST": "national law sets one to three weeks; the longest runs",
+        "K69": "takes the place of K67 and K68 while applications are declared to be many",
+        "K71_MANY": "takes the place of K71 while applications are declared to be many",
+        "K80": "no case: it runs from the hit of an admission search until that search is erased",
+    }
+)
+"""Limits that stand in the clock under no name of their own, or that no event of a case starts."""
 
 AFTER_SILENCE: Mapping[Happening, tuple[DutyKind, str, str]] = MappingProxyType(
     {
@@ -117,6 +161,11 @@ def cause_of(event: Occurred, clock: CaseClock) -> Deadline | None:
     return next((one for one in ended if SILENCE[one.on_miss] is not None), None)
 
 
+def silence_of(limit: Deadline) -> str:
+    """What happens, or is to be done, when this limit passes."""
+    return WITHOUT_EFFECT.get(limit.rule) or SILENCES[limit.on_miss]
+
+
 def _urgency(duty: Duty) -> tuple[bool, datetime, str]:
     return (duty.due_at is not None, duty.due_at or duty.starts_at, duty.rule)
 
@@ -126,9 +175,10 @@ def _of_limits(clock: CaseClock) -> Iterator[Duty]:
         kind = KINDS.get(limit.rule)
         if kind is not None:
             step = LIMITS[limit.rule].step
-            what = (
-                f"{step[:1].upper()}{step[1:]}; when its limit passes, {SILENCES[limit.on_miss]}."
-            )
+            what = f"{step[:1].upper()}{step[1:]}; when its limit passes, {silence_of(limit)}."
+            derogation = derogation_of(limit)
+            if derogation is not None:
+                what += f" Derogation: {derogation}."
             yield Duty(kind, limit.rule, what, limit.article, limit.starts_at, limit.due_at)
 
 

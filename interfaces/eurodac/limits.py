@@ -1,18 +1,19 @@
 """Limits of the case clock as a table, and the day on which each ends.
 
 AMMR: Regulation (EU) 2024/1351. APR: 2024/1348. SCR: 2024/1356. RBPR: 2024/1349. URF: 2024/1350.
-CFMR: 2024/1359, whose longer limits apply only in a crisis declared by the Council.
+CFMR: 2024/1359, whose longer limits apply only in a crisis on record (see declared.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
 from interfaces.eurodac.deadlines import Deadline, OnMiss
+from interfaces.eurodac.declared import Declared, DeclaredKind, in_force
 from interfaces.eurodac.periods import (
     Period,
     add_months,
@@ -27,6 +28,7 @@ from interfaces.eurodac.periods import (
     working_days,
     years,
 )
+from interfaces.eurodac.policy import Policy
 
 OWED = OnMiss.STILL_OWED
 ACCEPTED = OnMiss.ACCEPTED_BY_SILENCE
@@ -46,8 +48,21 @@ class Calendar(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Longer:
+    """The period of a limit in a crisis, and the derogation that must be in force.
+
+    of_asked: it is the State asked that must be in crisis, because it is the one that replies.
+    """
+
+    period: Period
+    article: str
+    kind: DeclaredKind
+    of_asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
-    """One row. step: what is due. clock: the event it counts from. crisis: period under CFMR."""
+    """One row. step: what is due. clock: the event it counts from. crisis: how CFMR lengthens."""
 
     step: str
     clock: str
@@ -55,7 +70,11 @@ class Limit:
     article: str
     on_miss: OnMiss = OWED
     calendar: Calendar = Calendar.ROLLS
-    crisis: Period | None = None
+    crisis: Longer | None = None
+
+
+def _asking(period: Period, point: str, *, of_asked: bool = False) -> Longer:
+    return Longer(period, f"CFMR 12(2)({point})", DeclaredKind.CRISIS_RESPONSIBILITY, of_asked)
 
 
 def _screening(step: str, clock: str, period: Period, article: str) -> Limit:
@@ -64,14 +83,33 @@ def _screening(step: str, clock: str, period: Period, article: str) -> Limit:
 
 _RESPONSIBILITY = {
     "K1": Limit(
-        "take charge request", "registration", months(2), "AMMR 39(1)", MOVES, crisis=months(4)
+        "take charge request",
+        "registration",
+        months(2),
+        "AMMR 39(1)",
+        MOVES,
+        crisis=_asking(months(4), "a"),
     ),
     "K2": Limit(
-        "take charge request on a hit", "hit", months(1), "AMMR 39(1)", MOVES, crisis=months(4)
+        "take charge request on a hit",
+        "hit",
+        months(1),
+        "AMMR 39(1)",
+        MOVES,
+        crisis=_asking(months(4), "a"),
     ),
     "K4": Limit("urgent reply asked for", "request", weeks(1), "AMMR 39(2)"),
+    # The State asked may still answer after the limit asked for; then its silence accepts.
+    "K4_LATEST": Limit(
+        "reply to an urgent request, at the latest", "request", weeks(2), "AMMR 40(7)", ACCEPTED
+    ),
     "K5": Limit(
-        "reply to take charge", "request", months(1), "AMMR 40(1)", ACCEPTED, crisis=months(2)
+        "reply to take charge",
+        "request",
+        months(1),
+        "AMMR 40(1)",
+        ACCEPTED,
+        crisis=_asking(months(2), "b", of_asked=True),
     ),
     "K6": Limit(
         "reply to take charge on a hit",
@@ -79,23 +117,36 @@ _RESPONSIBILITY = {
         weeks(2),
         "AMMR 40(2)",
         ACCEPTED,
-        crisis=months(2),
+        crisis=_asking(months(2), "b", of_asked=True),
     ),
     "K7": Limit("reply to a humanitarian request", "request", months(2), "AMMR 35(2)"),
-    "K8": Limit("take back notification", "hit", weeks(2), "AMMR 41(1)", crisis=months(1)),
+    "K8": Limit(
+        "take back notification",
+        "hit",
+        weeks(2),
+        "AMMR 41(1)",
+        crisis=_asking(months(1), "c"),
+    ),
     "K9": Limit(
         "confirmation of take back",
         "notification",
         weeks(2),
         "AMMR 41(3)",
         CONFIRMED,
-        crisis=months(1),
+        crisis=_asking(months(1), "c", of_asked=True),
     ),
     "K10": Limit("transfer decision", "acceptance", weeks(2), "AMMR 42(1)"),
     "K11_SHORTEST": Limit("appeal, shortest", "decision notified", weeks(1), "AMMR 43(2)"),
     "K11_LONGEST": Limit("appeal, longest", "decision notified", weeks(3), "AMMR 43(2)"),
     "K12": Limit("court on suspension", "suspension asked", months(1), "AMMR 43(3)"),
-    "K13": Limit("transfer", "acceptance", months(6), "AMMR 46(1)", MOVES, crisis=years(1)),
+    "K13": Limit(
+        "transfer",
+        "acceptance",
+        months(6),
+        "AMMR 46(1)",
+        MOVES,
+        crisis=_asking(years(1), "d"),
+    ),
     "K14": Limit("transfer of an imprisoned person", "acceptance", years(1), "AMMR 46(2)", MOVES),
     "K15": Limit(
         "transfer after absconding",
@@ -129,8 +180,17 @@ _SCREENING = {
     "K62": _screening("screening in the territory", "apprehension", days(3), "SCR 8(4)"),
 }
 
+_REGISTER_LATER = Longer(weeks(4), "CFMR 10(1)", DeclaredKind.CRISIS_REGISTRATION)
+_LONGER_AT_BORDER = Longer(weeks(18), "CFMR 11(1)", DeclaredKind.CRISIS_BORDER_PROCEDURE)
+
 _PROCEDURE = {
-    "K67": Limit("registration", "making", days(5), "APR 27(1)", crisis=weeks(4)),
+    "K67": Limit(
+        "registration",
+        "making",
+        days(5),
+        "APR 27(1)",
+        crisis=_REGISTER_LATER,
+    ),
     "K68_INFORM": Limit("telling the authority", "making", working_days(3), "APR 27(3)"),
     "K68": Limit("registration, other authority", "information", days(5), "APR 27(3)"),
     "K69": Limit("registration, many applications", "making", days(15), "APR 27(5)"),
@@ -141,9 +201,16 @@ _PROCEDURE = {
     "K73_NEW": Limit("inadmissibility, Art. 38(1)(e)", "lodging", working_days(10), "APR 35(2)"),
     "K74": Limit("accelerated procedure", "lodging", months(3), "APR 35(3)"),
     "K75": Limit("ordinary procedure", "lodging", months(6), "APR 35(4)"),
-    "K75_LONGEST": Limit("any procedure", "lodging", months(21), "APR 35(7)"),
+    "K75_PROLONGED": Limit("prolonged procedure", "lodging", months(12), "APR 35(5)"),
+    "K75_LONGEST": Limit("postponed procedure", "lodging", months(21), "APR 35(7)"),
     "K76": Limit("lodging at the border", "registration", days(5), "APR 51(1)"),
-    "K77": Limit("border procedure", "registration", weeks(12), "APR 51(2)", crisis=weeks(18)),
+    "K77": Limit(
+        "border procedure",
+        "registration",
+        weeks(12),
+        "APR 51(2)",
+        crisis=_LONGER_AT_BORDER,
+    ),
     "K77_RELOCATED": Limit("border procedure, relocated", "registration", weeks(16), "APR 51(2)"),
     "K78": Limit(
         "return border procedure",
@@ -168,6 +235,49 @@ LIMITS: Mapping[str, Limit] = MappingProxyType({**_RESPONSIBILITY, **_SCREENING,
 """Rows by their key in the rulebook."""
 
 
+IN_LARGE_NUMBERS: Mapping[str, str] = MappingProxyType(
+    {"K67": "K69", "K68": "K69", "K71": "K71_MANY"}
+)
+"""The limit that takes the place of another while applications are disproportionately many."""
+
+
+def in_crisis(
+    key: str,
+    day: date,
+    declared: Iterable[Declared],
+    *,
+    state: str,
+    policy: Policy,
+    asked: str = "",
+) -> bool:
+    """Whether this limit is lengthened if it begins that day; asked: the State asked, if any.
+
+    >>> crisis = Declared(DeclaredKind.CRISIS_RESPONSIBILITY, "IT", date(2026, 7, 1),
+    ...                   date(2026, 9, 30), "2026/1")
+    >>> [in_crisis(key, date(2026, 8, 1), [crisis], state="IT", policy=Policy(),
+    ...            asked="DK") for key in ("K1", "K5", "K10")]
+    [True, False, False]
+    """
+    longer = LIMITS[key].crisis
+    if longer is None:
+        return False
+    whose = asked if longer.of_asked else state
+    return in_force(declared, longer.kind, day, state=whose, policy=policy)
+
+
+def derogation_of(limit: Deadline) -> DeclaredKind | None:
+    """The declared derogation by which a limit runs as it does; None for an ordinary one.
+
+    >>> from datetime import UTC
+    >>> derogation_of(due("K1", datetime(2026, 8, 1, tzinfo=UTC), "IT", crisis=True)).value
+    'CRISIS_RESPONSIBILITY'
+    """
+    longer = LIMITS[limit.rule].crisis
+    if longer is not None and limit.article == longer.article:
+        return longer.kind
+    return DeclaredKind.MANY_APPLICATIONS if limit.rule in IN_LARGE_NUMBERS.values() else None
+
+
 def due(key: str, since: datetime, state: str, *, crisis: bool = False) -> Deadline:
     """When this limit ends if its clock started then, on the calendar of the acting State.
 
@@ -176,7 +286,9 @@ def due(key: str, since: datetime, state: str, *, crisis: bool = False) -> Deadl
     datetime.date(2027, 3, 1)
     """
     limit = LIMITS[key]
-    period = limit.crisis if crisis and limit.crisis is not None else limit.period
+    period, article = limit.period, limit.article
+    if crisis and limit.crisis is not None:
+        period, article = limit.crisis.period, limit.crisis.article
     last = last_day(local_day(since, state), period, state)
     rolled = roll(last, state)
     strict = rolled if limit.calendar is Calendar.ROLLS else last
@@ -185,7 +297,7 @@ def due(key: str, since: datetime, state: str, *, crisis: bool = False) -> Deadl
         utc(since),
         end_of_day(strict, state),
         end_of_day(rolled, state),
-        limit.article,
+        article,
         limit.on_miss,
     )
 

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
-from interfaces.eurodac.caseclock import EFFECTS, WHILE_DETAINED
+from interfaces.eurodac.caseclock import COUNTED_FROM, EFFECTS, WHILE_DETAINED
 from interfaces.eurodac.casework import STEPS
 from interfaces.eurodac.categories import RULES, STORED, Category, Group
 from interfaces.eurodac.codes import CODES
 from interfaces.eurodac.comparison import MATRIX
 from interfaces.eurodac.deadlines import SECOND_CLOCKS
+from interfaces.eurodac.declared import DECLARED, DeclaredKind
+from interfaces.eurodac.duties import KINDS, NOT_STARTED, SILENCES, WITHOUT_EFFECT
 from interfaces.eurodac.fields import EXCEPTIONS, LISTED_IN, REQUIREMENTS, Field
 from interfaces.eurodac.flags import FLAG_RULES, MARK_RULES, NOTICES
 from interfaces.eurodac.interoperability import (
@@ -25,7 +27,7 @@ from interfaces.eurodac.interoperability import (
     may_link,
     responsible,
 )
-from interfaces.eurodac.limits import LIMITS, WINDOWS, Calendar
+from interfaces.eurodac.limits import IN_LARGE_NUMBERS, LIMITS, WINDOWS, Calendar
 from interfaces.eurodac.links import LINK_ROWS
 from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.retention import ADMISSION_RETENTION, RETENTION
@@ -58,6 +60,8 @@ def page() -> str:
         ("From a hit to the next step", _steps()),
         ("Limits of the case clock", _limits()),
         ("What starts and ends the limits of a case", _effects()),
+        ("Who starts a limit, and what follows", _followed()),
+        ("Declarations", _declared()),
         ("Windows", _windows()),
         ("What the systems have in common", _keeping()),
         ("What starts the detection of multiple identities", _triggers()),
@@ -220,7 +224,7 @@ def _limits() -> str:
             limit.step,
             limit.clock,
             limit.period,
-            limit.crisis or "",
+            f"{limit.crisis.period}, {limit.crisis.article}" if limit.crisis else "",
             limit.article,
             limit.on_miss,
             "next working day" if limit.calendar is Calendar.ROLLS else "both readings kept",
@@ -231,17 +235,70 @@ def _limits() -> str:
 
 
 def _effects() -> str:
-    head = "what happens", "starts", "ends", "starts besides in detention"
+    head = "what happens", "starts", "ends", "only while", "starts besides in detention"
     rows = (
         (
             happening,
             ", ".join(effect.starts),
             ", ".join(effect.ends),
+            " or ".join(effect.only_while),
             ", ".join(WHILE_DETAINED.get(happening, ())),
         )
         for happening, effect in EFFECTS.items()
     )
     return _table(head, rows)
+
+
+def _followed() -> str:
+    """Who tells what starts a limit, and what the node asks for."""
+    told = "the desk or a supervisor"
+    head = "key", "started by", "told by", "counts from", "task", "when it passes"
+    rows = (
+        (
+            key,
+            ", ".join(_starters(key)) or f"no event: {NOT_STARTED[key]}",
+            told if _starters(key) else "",
+            ", ".join(COUNTED_FROM.get(key, ())) or ("its event" if _starters(key) else ""),
+            KINDS.get(key, ""),
+            WITHOUT_EFFECT.get(key) or SILENCES[limit.on_miss],
+        )
+        for key, limit in LIMITS.items()
+    )
+    return (
+        "The registration of an applicant and confirmed hits are read from the data; everything "
+        "else is told with a RecordCaseEvent. No task: it is another's limit.\n\n"
+        + _table(head, rows)
+    )
+
+
+def _starters(key: str) -> list[str]:
+    plain = [happening for happening, effect in EFFECTS.items() if key in effect.starts]
+    detained = [f"{one}, in detention" for one, keys in WHILE_DETAINED.items() if key in keys]
+    return [*plain, *detained]
+
+
+def _declared() -> str:
+    head = "kind", "article", "rests on", "changes"
+    rows = (
+        (
+            kind,
+            rule.article,
+            "a decision of the Council" if rule.by_council else "the State's own finding",
+            "one year more of retention" if rule.prolongs else ", ".join(_changed(kind)),
+        )
+        for kind, rule in DECLARED.items()
+    )
+    return (
+        "Put on record by one supervisor and approved by another. A derogation changes the limits "
+        "that begin on its days, both ends included, on the calendar of its State; where another "
+        "State replies, it is that State's derogation that counts.\n\n" + _table(head, rows)
+    )
+
+
+def _changed(kind: DeclaredKind) -> list[str]:
+    if kind is DeclaredKind.MANY_APPLICATIONS:
+        return [f"{one} becomes {other}" for one, other in IN_LARGE_NUMBERS.items()]
+    return [key for key, one in LIMITS.items() if one.crisis and one.crisis.kind is kind]
 
 
 def _windows() -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from interfaces.eurodac.caseclock import EFFECTS, Happening, Occurred
+from interfaces.eurodac.caseclock import EFFECTS, LODGINGS, Happening, Occurred
 from interfaces.eurodac.casework import next_step
-from interfaces.eurodac.categories import Category, is_applicant
+from interfaces.eurodac.categories import Category, Group, group, is_applicant
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.errors import Violation
@@ -84,12 +84,46 @@ ASKS = frozenset(
         Happening.TAKE_BACK_NOTIFIED,
         Happening.RELOCATION_INFORMED,
         Happening.INFORMATION_ASKED,
+        Happening.TAKE_CHARGE_ASKED_URGENTLY,
+        Happening.HUMANITARIAN_ASKED,
+        # Asked for a number of applications; it is told in the case of each of them.
+        Happening.OFFSET_ASKED,
     }
 )
 """Happenings that name the State they are addressed to."""
 
-RESPONSIBILITY_ASKS = ASKS - {Happening.RELOCATION_INFORMED, Happening.INFORMATION_ASKED}
+RESPONSIBILITY_ASKS = ASKS - {
+    Happening.RELOCATION_INFORMED,
+    Happening.INFORMATION_ASKED,
+    Happening.OFFSET_ASKED,
+}
 """Those whose acceptance makes the State asked responsible."""
+
+FOLLOWS: Mapping[Happening, tuple[Happening, ...]] = MappingProxyType(
+    {
+        Happening.RELOCATION_POSTPONED: (Happening.RELOCATION_INFORMED,),
+        Happening.OFFSET_ANSWERED: (Happening.OFFSET_ASKED,),
+        Happening.STAYED_AT_BORDER: (Happening.APPREHENDED,),
+        Happening.AUTHORITY_INFORMED: (Happening.MADE_ELSEWHERE,),
+        Happening.ADMISSIBILITY_EXAMINED: LODGINGS,
+        Happening.ADMISSIBILITY_EXAMINED_FAST: LODGINGS,
+        Happening.ADMISSIBLE: (
+            Happening.ADMISSIBILITY_EXAMINED,
+            Happening.ADMISSIBILITY_EXAMINED_FAST,
+        ),
+        Happening.EXAMINATION_PROLONGED: LODGINGS,
+        Happening.EXAMINATION_POSTPONED: LODGINGS,
+        Happening.RIGHT_TO_REMAIN_ENDED: (
+            Happening.REGISTERED_AT_BORDER,
+            Happening.REGISTERED_AFTER_RELOCATION,
+        ),
+        Happening.DEPARTURE_GRANTED: (Happening.RIGHT_TO_REMAIN_ENDED,),
+    }
+)
+"""Happenings that make no sense unless one of these is on record before."""
+
+AT_BORDER = timedelta(hours=72)
+"""Presence at the border after which the screening has four days left, Art. 8(3) SCR."""
 
 HIT_HAPPENINGS: Mapping[str, Happening] = MappingProxyType(
     {"K2": Happening.ENTRY_HIT, "K8": Happening.RESPONSIBLE_HIT}
@@ -108,7 +142,7 @@ def occurred(facts: Facts, policy: Policy) -> tuple[Occurred, ...]:
     >>> [str(one.happening) for one in found]
     ['application registered']
     """
-    told = [Occurred(one.happening, one.at) for one in facts.told]
+    told = [Occurred(one.happening, one.at, asked=one.requested_state) for one in facts.told]
     # Who is detained when the application is registered is not detained later, Art. 45(1) AMMR.
     first = [one for one in told if one.happening is Happening.DETAINED]
     others = [one for one in told if one.happening is not Happening.DETAINED]
@@ -132,6 +166,7 @@ def check_told(new: Told, facts: Facts, now: datetime, policy: Policy) -> Iterat
         rule = "The threat to security is the ground of a responsibility of the own State only."
         yield broken("V05", "by_security", "AMMR 16(4)", rule=rule)
     yield from _check_requested(new, facts)
+    yield from _check_order(new, facts)
     if _starts_ammr(new.happening) and _registered_early(new, facts, policy):
         rule = "The application was registered before the new rules on responsibility apply."
         remedy = "Follow Regulation (EU) No 604/2013 for this person."
@@ -203,6 +238,23 @@ def _check_requested(new: Told, facts: Facts) -> Iterator[Violation]:
     if accepted_from_nowhere:
         rule = "An acceptance answers a request on record, or names the State that accepted."
         yield broken("V04", "requested_state", "AMMR 40(1)", rule=rule, remedy="Name the State.")
+
+
+def _check_order(new: Told, facts: Facts) -> Iterator[Violation]:
+    needed = FOLLOWS.get(new.happening, ())
+    before = [one for one in facts.told if one.happening in needed and utc(one.at) <= utc(new.at)]
+    if needed and not before:
+        names = " or ".join(f"'{one}'" for one in needed)
+        rule = f"It follows {names}, which is not on record before it."
+        article = LIMITS[EFFECTS[needed[0]].starts[0]].article
+        yield broken("V04", "kind", article, rule=rule, remedy="Record that first.")
+    elif new.happening is Happening.STAYED_AT_BORDER:
+        if utc(new.at) - max(utc(one.at) for one in before) < AT_BORDER:
+            rule = "Only after more than 72 hours at the border is the screening shortened."
+            yield broken("V05", "at", LIMITS["K61"].article, rule=rule)
+        if group(facts.category) is not Group.ART_22:
+            rule = "Only of persons recorded for an irregular crossing."
+            yield broken("V06", "kind", LIMITS["K61"].article, rule=rule)
 
 
 def _starts_ammr(happening: Happening) -> bool:

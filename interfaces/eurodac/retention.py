@@ -6,15 +6,16 @@ grounds listed here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.codes import broken
 from interfaces.eurodac.dataset import DataSet
+from interfaces.eurodac.declared import Declared, years_prolonged
 from interfaces.eurodac.errors import RuleBroken, Violation
 from interfaces.eurodac.periods import add_years, end_of_utc_day, utc
 from interfaces.eurodac.states import STATES
@@ -99,6 +100,21 @@ def retention_end(
     return end_of_utc_day(add_years(start, rule.years + extensions))
 
 
+PROLONGED = frozenset({Category.TEMP_PROTECTION})
+"""Categories whose retention a decision of the Council prolongs, Art. 29(9)."""
+
+
+def prolonged_end(
+    data_set: DataSet, transmitted_at: datetime | None, declared: Iterable[Declared]
+) -> datetime:
+    """As retention_end, with every declared prolongation of the data set's protection."""
+    decision = data_set.council_decision
+    if data_set.category not in PROLONGED or decision is None:
+        return retention_end(data_set, transmitted_at)
+    years = years_prolonged(decision.reference, declared)
+    return retention_end(data_set, transmitted_at, extensions=years)
+
+
 def _start(data_set: DataSet, transmitted_at: datetime | None) -> date:
     if data_set.category is Category.TEMP_PROTECTION:
         if data_set.council_decision is None:
@@ -135,8 +151,30 @@ def log_end(end: datetime) -> datetime:
     return end_of_utc_day(add_years(utc(end).date(), LOG_YEARS))
 
 
-LONGEST_YEARS = TEN_YEARS.years
-"""The most that any data set is kept, which is assumed of one that nobody knows."""
+LONGEST_YEARS = max(
+    rule.years for rule in (*RETENTION.values(), *ADMISSION_RETENTION.values()) if rule is not None
+)
+"""Years of the longest retention that the act states itself; ours for logs about no data set."""
+
+
+def logs_kept_since(now: datetime, *, of_nobody: bool = False) -> datetime:
+    """The logs of all data whose retention ended before this instant are over, and no others.
+
+    of_nobody: of records about no data set; the act names no end for them, so they are kept as if
+    they were about the longest kept data, from the day of the record.
+
+    >>> from datetime import UTC
+    >>> logs_kept_since(datetime(2037, 6, 13, tzinfo=UTC)).isoformat()
+    '2036-06-13T00:00:00+00:00'
+    """
+    years = LOG_YEARS + (LONGEST_YEARS if of_nobody else 0)
+    day = add_years(utc(now).date(), -years)
+    # Around a leap day two days share their anniversary: go to the last that is over.
+    while end_of_utc_day(add_years(day, years)) < utc(now):
+        day += timedelta(days=1)
+    while end_of_utc_day(add_years(day - timedelta(days=1), years)) >= utc(now):
+        day -= timedelta(days=1)
+    return datetime.combine(day, time.min, UTC)
 
 
 def grave_end(end: datetime | None, now: datetime) -> datetime:

@@ -7,6 +7,8 @@ enrol, recapture, search, compare, case, due, decide, status, health
 clock, event, withdraw-event, return-event, indicators
                                   the clock of a case, and returns
 esp, links                        signal for law enforcement; links to other systems
+propose-declaration, approve-declaration, declarations, begin-monitoring, end-monitoring
+                                  supervision and oversight
 demo                              all of it, in one minute
 """
 
@@ -22,6 +24,7 @@ from node.cli.models import COMMANDS as MODELS
 from node.cli.pki import COMMANDS as PKI
 from node.cli.serving import COMMANDS as SERVING
 from node.cli.stations import COMMANDS as STATIONS
+from node.cli.supervision import COMMANDS as SUPERVISION
 
 
 @click.group()
@@ -30,5 +33,15 @@ def main() -> None:
     """A national access point for biometric matching in the style of Eurodac."""
 
 
-for command in (*SERVING, *PKI, *MODELS, *STATIONS, *CLOCKS, *FINGERS, *CROSSINGS, demo):
+for command in (
+    *SERVING,
+    *PKI,
+    *MODELS,
+    *STATIONS,
+    *CLOCKS,
+    *SUPERVISION,
+    *FINGERS,
+    *CROSSINGS,
+    demo,
+):
     main.add_command(command)

@@ -16,7 +16,7 @@ from interfaces.central.errors import CentralError
 from matcher.engine import Engine
 from matcher.errors import ModelUnavailable
 from models.prepare import PREPARED
-from node import custody, server
+from node import custody, pruning, server
 from node.assembly import Node, close, open_node
 from node.errors import NodeError
 from node.settings import Settings, read_settings
@@ -83,11 +83,12 @@ def init(settings_file: Path | None) -> None:
 @click.command()
 @SETTINGS
 def sweep(settings_file: Path | None) -> None:
-    """Erase what has reached the end of its retention; a serving node does so by itself."""
+    """Erase data sets and records past their time; a serving node does so by itself."""
     with explaining():
         node = _open(read_settings(settings_file))
         try:
             click.echo(f"{custody.sweep(node)} data sets erased")
+            click.echo(f"{pruning.prune(node)} records erased")
         finally:
             close(node)
 
@@ -114,6 +115,9 @@ def verify(settings_file: Path | None) -> None:
         click.echo(f"the chain is broken at record {verdict.broken_at}")
         raise SystemExit(1)
     click.echo(f"{verdict.entries} records, unbroken up to {verdict.head.hex()}")
+    if verdict.erased:
+        places = f"{verdict.anchors} sealed {'place' if verdict.anchors == 1 else 'places'}"
+        click.echo(f"{verdict.erased} records erased at the end of their time, in {places}")
 
 
 @click.command()

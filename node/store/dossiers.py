@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,6 +140,16 @@ def count_expired(transaction: Transaction, now: datetime) -> int:
 def _is_over(now: datetime) -> ColumnElement[bool]:
     # Limits are whole seconds: the last one counts to its end.
     return _TABLE.c.retained_until < now.replace(microsecond=0)
+
+
+def find_kept(transaction: Transaction, categories: Iterable[Category]) -> list[str]:
+    """Numbers of the data sets of some categories that are not erased, in their order."""
+    query = (
+        select(_TABLE.c.reference_number)
+        .where(_TABLE.c.category.in_(tuple(categories)), _TABLE.c.erased_at.is_(None))
+        .order_by(_TABLE.c.reference_number)
+    )
+    return list(transaction.connection.execute(query).scalars())
 
 
 def find_expired(transaction: Transaction, now: datetime, at_most: int) -> list[str]:

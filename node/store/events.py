@@ -99,6 +99,11 @@ def note_reading(
     )
 
 
+def forget_readings(transaction: Transaction) -> None:
+    """Let every case be read again, because what its limits depend on has changed."""
+    transaction.connection.execute(update(_CLOCKS).values(revision=NEVER_READ))
+
+
 def find_stale(
     transaction: Transaction, now: datetime, at_most: int, *, only: str = ""
 ) -> list[str]:

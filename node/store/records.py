@@ -9,10 +9,11 @@ from sqlalchemy import Row, insert, select
 
 from node import schema
 from node.access import Act, Actor, Purpose, Role
-from node.audit import FIRST_LINK, Entry, Outcome, Record, Verdict, link, verify
+from node.audit import FIRST_LINK, Anchor, Entry, Outcome, Record, Verdict, link, verify
 from node.store.transaction import Transaction
 
 _TABLE = schema.audit
+_ANCHORS = schema.audit_anchors
 
 ENTRIES_AT_ONCE = 5_000
 """Entries fetched in one go while the chain is walked: a few megabytes."""
@@ -20,6 +21,7 @@ ENTRIES_AT_ONCE = 5_000
 
 def append(transaction: Transaction, record: Record) -> Entry:
     """Link a record to the chain; durable together with the act."""
+    # The newest record is never erased: pruning appends its own before it erases any.
     query = select(_TABLE.c.number, _TABLE.c.link).order_by(_TABLE.c.number.desc()).limit(1)
     last = transaction.connection.execute(query).one_or_none()
     number, previous = (0, FIRST_LINK) if last is None else (last.number, last.link)
@@ -58,9 +60,26 @@ def walk(transaction: Transaction, *, reference_number: str | None = None) -> It
         last = batch[-1].number
 
 
+def read_numbers(transaction: Transaction, first: int, last: int) -> Iterator[Entry]:
+    """The entries from one number to another, those that are there."""
+    query = select(_TABLE).where(_TABLE.c.number.between(first, last)).order_by(_TABLE.c.number)
+    yield from map(_read, transaction.connection.execute(query))
+
+
+def find_anchors(transaction: Transaction) -> tuple[Anchor, ...]:
+    """What stands in the place of erased records, in the order of the chain."""
+    query = select(_ANCHORS).order_by(_ANCHORS.c.first)
+    return tuple(map(read_anchor, transaction.connection.execute(query)))
+
+
+def read_anchor(row: Row[Any]) -> Anchor:
+    """An anchor as it lies in its row."""
+    return Anchor(row.first, row.last, row.link, row.seal)
+
+
 def check(transaction: Transaction) -> Verdict:
     """Verify the whole chain as it lies in the store."""
-    return verify(transaction.vault.audit_key, walk(transaction))
+    return verify(transaction.vault.audit_key, walk(transaction), find_anchors(transaction))
 
 
 def _read(row: Row[Any]) -> Entry:

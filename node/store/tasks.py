@@ -72,6 +72,16 @@ def supersede(transaction: Transaction, task_id: str, at: datetime) -> None:
     )
 
 
+def move(transaction: Transaction, task: Task) -> None:
+    """Give an open task another limit: what it says, on which article it rests and when it ends."""
+    transaction.connection.execute(
+        update(_TABLE)
+        .where(_OPEN, _TABLE.c.task_id == task.task_id)
+        .values(what=task.what, article=task.article, due=task.due)
+    )
+    transaction.touched.add(task.reference_number)
+
+
 def find(transaction: Transaction, task_id: str) -> Task:
     """One open task; NotFound for an unknown or closed one."""
     query = select(_TABLE).where(_OPEN, _TABLE.c.task_id == task_id)

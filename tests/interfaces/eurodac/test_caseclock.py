@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interfaces.eurodac.caseclock import (
+    COUNTED_FROM,
     EFFECTS,
     SILENCE,
     SILENT_RELOCATION,
@@ -20,7 +21,8 @@ from interfaces.eurodac.caseclock import (
     play,
 )
 from interfaces.eurodac.deadlines import OnMiss
-from interfaces.eurodac.limits import LIMITS
+from interfaces.eurodac.duties import NOT_STARTED
+from interfaces.eurodac.limits import IN_LARGE_NUMBERS, LIMITS
 from interfaces.eurodac.periods import local_day
 
 
@@ -40,6 +42,11 @@ def running(clock: CaseClock, state: str) -> str:
     )
 
 
+@pytest.mark.table("C_started")
+def test_later_events_start_and_end_their_limits(row: Mapping[str, str]) -> None:
+    test_the_events_of_a_case_leave_these_limits_running(row)
+
+
 @pytest.mark.table("C_clock")
 def test_the_events_of_a_case_leave_these_limits_running(row: Mapping[str, str]) -> None:
     clock = play(events(row["events"]), noon(row["now"]), row["state"])
@@ -57,11 +64,6 @@ def test_a_passed_limit_that_is_still_owed_stays_and_is_told_once() -> None:
     clock = play(events("RESPONSIBLE_HIT@2026-07-02"), noon("2027-07-20"), "DK")
     assert [one.rule for one in clock.passed] == ["K8"]
     assert [one.rule for one in clock.running] == ["K8"]
-
-
-def test_a_crisis_lengthens_the_limits() -> None:
-    clock = play(events("ENTRY_HIT@2026-07-06"), noon("2026-07-07"), "DK", crisis=True)
-    assert running(clock, "DK") == "K2@2026-11-06"
 
 
 def test_three_months_left_are_not_fewer_than_three() -> None:
@@ -88,7 +90,15 @@ def test_the_tables_are_complete() -> None:
     assert set(WHILE_DETAINED) <= set(Happening)
     used = {key for effect in EFFECTS.values() for key in (*effect.starts, *effect.ends)}
     used |= {key for keys in WHILE_DETAINED.values() for key in keys} | set(SILENT_RELOCATION)
-    assert used <= LIMITS.keys()
+    assert used | COUNTED_FROM.keys() <= LIMITS.keys()
+
+
+def test_every_limit_is_started_or_says_why_not() -> None:
+    started = {key for effect in EFFECTS.values() for key in effect.starts}
+    started |= {key for keys in WHILE_DETAINED.values() for key in keys}
+    assert started.isdisjoint(NOT_STARTED)
+    assert started | NOT_STARTED.keys() == LIMITS.keys()
+    assert set(IN_LARGE_NUMBERS.values()) <= NOT_STARTED.keys()
 
 
 HAPPENED = st.lists(

@@ -24,10 +24,15 @@ from interfaces.eurodac.dataset import (
     Mark,
     MarkType,
 )
+from interfaces.eurodac.declared import Declared, DeclaredKind
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.limits import LIMITS, WINDOWS, counts, due
 from interfaces.eurodac.periods import end_of_day, local_day
 from interfaces.eurodac.policy import Policy
+
+IN_CRISIS = Declared(
+    DeclaredKind.CRISIS_RESPONSIBILITY, "DK", date(2026, 1, 1), date(2029, 12, 31), "2026/1"
+)
 
 
 def noon(day: str) -> datetime:
@@ -79,7 +84,7 @@ def test_a_hit_leads_to_its_next_step(row: Mapping[str, str]) -> None:
         received_at=noon(row["received"]),
         registered_at=noon(row["registered"]) if row["registered"] else None,
         detained_at=noon(row["detained"]) if row["detained"] else None,
-        crisis=row["crisis"] == "yes",
+        declared=[IN_CRISIS] if row["crisis"] == "yes" else [],
     )
     day = str(local_day(step.due_at, row["state"])) if step.due_at else ""
     assert (step.name.value, day) == (row["step"], row["due"])
@@ -114,7 +119,7 @@ def test_crisis_limits_wait_for_their_own_day() -> None:
             DataSet(Category.APPLICANT_REG, "IT", responsible_state="DE"),
             state="DK",
             received_at=noon("2026-07-01"),
-            crisis=True,
+            declared=[IN_CRISIS],
             policy=Policy(crisis_applies_from=starts),
         )
         assert step.due_at == end_of_day(expected, "DK")
@@ -142,7 +147,8 @@ def test_every_limit_names_step_clock_and_article() -> None:
     for limit in LIMITS.values():
         assert all((limit.step, limit.clock, limit.article, limit.period.amount > 0))
         if limit.crisis is not None:
-            assert limit.crisis != limit.period
+            assert limit.crisis.period != limit.period
+            assert limit.crisis.article.startswith("CFMR")
 
 
 def test_a_hit_tells_the_situation_and_not_only_the_step() -> None:

@@ -198,17 +198,6 @@ def test_a_false_hit_is_reported_under_its_article() -> None:
     assert false_hit_report(datetime(2026, 7, 1, 10, tzinfo=UTC), "DK").article == "38(6)"
 
 
-def test_whoever_stays_in_custody_until_removal_is_not_recorded() -> None:
-    """X-A16: only Art. 22 knows this exception."""
-    held = Circumstances(custody_until_removal=True)
-    for category, expected in (
-        (Category.IRREGULAR_CROSSING, ["V06"]),
-        (Category.ILLEGAL_STAY, []),
-    ):
-        found = check_circumstances(DataSet(category, "GR"), held)
-        assert [one.code for one in found] == expected
-
-
 def test_a_date_alone_starts_the_clock_at_local_midnight() -> None:
     """T8: the earliest reading is the safe one."""
     event = Event("Evros", datetime(2026, 7, 1, 21, 30, tzinfo=UTC), date_only=True)

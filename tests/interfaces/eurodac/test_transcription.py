@@ -124,7 +124,7 @@ def test_the_limits_of_the_case_clock(row: Mapping[str, str]) -> None:
     assert {
         "id": row["id"],
         "period": str(limit.period),
-        "crisis": "" if limit.crisis is None else str(limit.crisis),
+        "crisis": "" if limit.crisis is None else str(limit.crisis.period),
         "article": limit.article,
         "on_miss": limit.on_miss.value,
         "rolls": flag(limit.calendar is Calendar.ROLLS),

@@ -68,6 +68,31 @@ class _CaseEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseEve
     CASE_EVENT_KIND_RELOCATED: _CaseEventKind.ValueType  # 31
     CASE_EVENT_KIND_INFORMATION_ASKED: _CaseEventKind.ValueType  # 32
     CASE_EVENT_KIND_INFORMATION_GIVEN: _CaseEventKind.ValueType  # 33
+    CASE_EVENT_KIND_TAKE_CHARGE_ASKED_URGENTLY: _CaseEventKind.ValueType  # 34
+    """Art. 39(2) AMMR: after a refusal of entry or a return decision."""
+    CASE_EVENT_KIND_HUMANITARIAN_ASKED: _CaseEventKind.ValueType  # 35
+    """Art. 35(2) AMMR, until the first decision on the substance."""
+    CASE_EVENT_KIND_RELOCATION_POSTPONED: _CaseEventKind.ValueType  # 36
+    """Art. 67(9) AMMR: within its week the State asked says that it needs two."""
+    CASE_EVENT_KIND_OFFSET_ASKED: _CaseEventKind.ValueType  # 37
+    """Art. 69 AMMR; told in the case of every application that the request counts."""
+    CASE_EVENT_KIND_OFFSET_ANSWERED: _CaseEventKind.ValueType  # 38
+    CASE_EVENT_KIND_STAYED_AT_BORDER: _CaseEventKind.ValueType  # 39
+    """More than 72 hours at the external border, at the instant at which they were over."""
+    CASE_EVENT_KIND_MADE_ELSEWHERE: _CaseEventKind.ValueType  # 40
+    """To an authority that receives applications and does not register them."""
+    CASE_EVENT_KIND_AUTHORITY_INFORMED: _CaseEventKind.ValueType  # 41
+    CASE_EVENT_KIND_IDENTIFIED_AFTER_TRANSFER: _CaseEventKind.ValueType  # 42
+    CASE_EVENT_KIND_ADMISSIBILITY_EXAMINED: _CaseEventKind.ValueType  # 43
+    CASE_EVENT_KIND_ADMISSIBILITY_EXAMINED_FAST: _CaseEventKind.ValueType  # 44
+    """On the ground of Art. 38(1)(e) APR."""
+    CASE_EVENT_KIND_ADMISSIBLE: _CaseEventKind.ValueType  # 45
+    CASE_EVENT_KIND_EXAMINATION_PROLONGED: _CaseEventKind.ValueType  # 46
+    CASE_EVENT_KIND_EXAMINATION_POSTPONED: _CaseEventKind.ValueType  # 47
+    CASE_EVENT_KIND_RIGHT_TO_REMAIN_ENDED: _CaseEventKind.ValueType  # 48
+    """In the border procedure: the border procedure for the return begins."""
+    CASE_EVENT_KIND_DEPARTURE_GRANTED: _CaseEventKind.ValueType  # 49
+    CASE_EVENT_KIND_RETURNED: _CaseEventKind.ValueType  # 50
 
 class CaseEventKind(_CaseEventKind, metaclass=_CaseEventKindEnumTypeWrapper):
     """What may happen in a case of Regulations (EU) 2024/1351, 2024/1348 and 2024/1356."""
@@ -111,6 +136,31 @@ CASE_EVENT_KIND_RELOCATION_DECIDED: CaseEventKind.ValueType  # 30
 CASE_EVENT_KIND_RELOCATED: CaseEventKind.ValueType  # 31
 CASE_EVENT_KIND_INFORMATION_ASKED: CaseEventKind.ValueType  # 32
 CASE_EVENT_KIND_INFORMATION_GIVEN: CaseEventKind.ValueType  # 33
+CASE_EVENT_KIND_TAKE_CHARGE_ASKED_URGENTLY: CaseEventKind.ValueType  # 34
+"""Art. 39(2) AMMR: after a refusal of entry or a return decision."""
+CASE_EVENT_KIND_HUMANITARIAN_ASKED: CaseEventKind.ValueType  # 35
+"""Art. 35(2) AMMR, until the first decision on the substance."""
+CASE_EVENT_KIND_RELOCATION_POSTPONED: CaseEventKind.ValueType  # 36
+"""Art. 67(9) AMMR: within its week the State asked says that it needs two."""
+CASE_EVENT_KIND_OFFSET_ASKED: CaseEventKind.ValueType  # 37
+"""Art. 69 AMMR; told in the case of every application that the request counts."""
+CASE_EVENT_KIND_OFFSET_ANSWERED: CaseEventKind.ValueType  # 38
+CASE_EVENT_KIND_STAYED_AT_BORDER: CaseEventKind.ValueType  # 39
+"""More than 72 hours at the external border, at the instant at which they were over."""
+CASE_EVENT_KIND_MADE_ELSEWHERE: CaseEventKind.ValueType  # 40
+"""To an authority that receives applications and does not register them."""
+CASE_EVENT_KIND_AUTHORITY_INFORMED: CaseEventKind.ValueType  # 41
+CASE_EVENT_KIND_IDENTIFIED_AFTER_TRANSFER: CaseEventKind.ValueType  # 42
+CASE_EVENT_KIND_ADMISSIBILITY_EXAMINED: CaseEventKind.ValueType  # 43
+CASE_EVENT_KIND_ADMISSIBILITY_EXAMINED_FAST: CaseEventKind.ValueType  # 44
+"""On the ground of Art. 38(1)(e) APR."""
+CASE_EVENT_KIND_ADMISSIBLE: CaseEventKind.ValueType  # 45
+CASE_EVENT_KIND_EXAMINATION_PROLONGED: CaseEventKind.ValueType  # 46
+CASE_EVENT_KIND_EXAMINATION_POSTPONED: CaseEventKind.ValueType  # 47
+CASE_EVENT_KIND_RIGHT_TO_REMAIN_ENDED: CaseEventKind.ValueType  # 48
+"""In the border procedure: the border procedure for the return begins."""
+CASE_EVENT_KIND_DEPARTURE_GRANTED: CaseEventKind.ValueType  # 49
+CASE_EVENT_KIND_RETURNED: CaseEventKind.ValueType  # 50
 Global___CaseEventKind: _TypeAlias = CaseEventKind  # noqa: Y015
 
 class _DueFormat:
@@ -349,6 +399,7 @@ class RunningLimit(_message.Message):
     PASSED_FIELD_NUMBER: _builtins.int
     ON_SILENCE_FIELD_NUMBER: _builtins.int
     REMINDERS_FIELD_NUMBER: _builtins.int
+    DEROGATION_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """Key of the limit in the tables of the law, for instance K6."""
     step: _builtins.str
@@ -357,6 +408,8 @@ class RunningLimit(_message.Message):
     """The limit has passed and the step is still owed."""
     on_silence: _builtins.str
     """What happens when nobody acts."""
+    derogation: _builtins.str
+    """Kind of the declared derogation by which it runs longer; empty for an ordinary limit."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -381,10 +434,11 @@ class RunningLimit(_message.Message):
         passed: _builtins.bool = ...,
         on_silence: _builtins.str = ...,
         reminders: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
+        derogation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "due_outer", b"due_outer", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "due_at", b"due_at", "due_outer", b"due_outer", "on_silence", b"on_silence", "passed", b"passed", "reminders", b"reminders", "rule", b"rule", "starts_at", b"starts_at", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "derogation", b"derogation", "due_at", b"due_at", "due_outer", b"due_outer", "on_silence", b"on_silence", "passed", b"passed", "reminders", b"reminders", "rule", b"rule", "starts_at", b"starts_at", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

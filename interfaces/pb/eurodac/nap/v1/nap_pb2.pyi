@@ -184,6 +184,35 @@ EXTENSION_KIND_INFLUX: ExtensionKind.ValueType  # 2
 """Sudden influx notified to the Commission and the other Member States, Art. 24(6)."""
 Global___ExtensionKind: _TypeAlias = ExtensionKind  # noqa: Y015
 
+class _DeclarationKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeclarationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeclarationKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DECLARATION_KIND_UNSPECIFIED: _DeclarationKind.ValueType  # 0
+    DECLARATION_KIND_CRISIS_REGISTRATION: _DeclarationKind.ValueType  # 1
+    """Regulation (EU) 2024/1359, Arts 10(1), 11(1) and 12(2)."""
+    DECLARATION_KIND_CRISIS_BORDER_PROCEDURE: _DeclarationKind.ValueType  # 2
+    DECLARATION_KIND_CRISIS_RESPONSIBILITY: _DeclarationKind.ValueType  # 3
+    DECLARATION_KIND_MANY_APPLICATIONS: _DeclarationKind.ValueType  # 4
+    """Regulation (EU) 2024/1348, Arts 27(5) and 28(5)."""
+    DECLARATION_KIND_TEMPORARY_PROTECTION: _DeclarationKind.ValueType  # 5
+    """Art. 29(9): protection under a decision of the Council lasts one year more."""
+
+class DeclarationKind(_DeclarationKind, metaclass=_DeclarationKindEnumTypeWrapper): ...
+
+DECLARATION_KIND_UNSPECIFIED: DeclarationKind.ValueType  # 0
+DECLARATION_KIND_CRISIS_REGISTRATION: DeclarationKind.ValueType  # 1
+"""Regulation (EU) 2024/1359, Arts 10(1), 11(1) and 12(2)."""
+DECLARATION_KIND_CRISIS_BORDER_PROCEDURE: DeclarationKind.ValueType  # 2
+DECLARATION_KIND_CRISIS_RESPONSIBILITY: DeclarationKind.ValueType  # 3
+DECLARATION_KIND_MANY_APPLICATIONS: DeclarationKind.ValueType  # 4
+"""Regulation (EU) 2024/1348, Arts 27(5) and 28(5)."""
+DECLARATION_KIND_TEMPORARY_PROTECTION: DeclarationKind.ValueType  # 5
+"""Art. 29(9): protection under a decision of the Council lasts one year more."""
+Global___DeclarationKind: _TypeAlias = DeclarationKind  # noqa: Y015
+
 @_typing.final
 class SampleQuality(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -1879,6 +1908,287 @@ class EndIncidentResponse(_message.Message):
 Global___EndIncidentResponse: _TypeAlias = EndIncidentResponse  # noqa: Y015
 
 @_typing.final
+class ProposeDeclarationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MEMBER_STATE_FIELD_NUMBER: _builtins.int
+    STARTS_ON_FIELD_NUMBER: _builtins.int
+    ENDS_ON_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    PROLONGED_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    kind: Global___DeclarationKind.ValueType
+    member_state: _builtins.str
+    """Letters of the State that derogates, which need not be this one; not for a prolongation."""
+    starts_on: _builtins.str
+    """First and last day on that State's calendar, ISO 8601; not for a prolongation."""
+    ends_on: _builtins.str
+    decision: _builtins.str
+    """Reference of the decision of the Council; not for MANY_APPLICATIONS."""
+    prolonged: _builtins.str
+    """TEMPORARY_PROTECTION only: reference of the decision that is prolonged, as data sets have it."""
+    replaces: _builtins.str
+    """Id of an approved declaration that this one corrects or shortens; it ends with the approval."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        kind: Global___DeclarationKind.ValueType = ...,
+        member_state: _builtins.str = ...,
+        starts_on: _builtins.str = ...,
+        ends_on: _builtins.str = ...,
+        decision: _builtins.str = ...,
+        prolonged: _builtins.str = ...,
+        replaces: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "ends_on", b"ends_on", "kind", b"kind", "member_state", b"member_state", "prolonged", b"prolonged", "replaces", b"replaces", "request_id", b"request_id", "starts_on", b"starts_on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeDeclarationRequest: _TypeAlias = ProposeDeclarationRequest  # noqa: Y015
+
+@_typing.final
+class ProposeDeclarationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECLARATION_ID_FIELD_NUMBER: _builtins.int
+    declaration_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        declaration_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declaration_id", b"declaration_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeDeclarationResponse: _TypeAlias = ProposeDeclarationResponse  # noqa: Y015
+
+@_typing.final
+class ApproveDeclarationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DECLARATION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    declaration_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        declaration_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declaration_id", b"declaration_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveDeclarationRequest: _TypeAlias = ApproveDeclarationRequest  # noqa: Y015
+
+@_typing.final
+class ApproveDeclarationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveDeclarationResponse: _TypeAlias = ApproveDeclarationResponse  # noqa: Y015
+
+@_typing.final
+class ListDeclarationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeclarationsRequest: _TypeAlias = ListDeclarationsRequest  # noqa: Y015
+
+@_typing.final
+class Declaration(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Declaration._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Declaration._State.ValueType  # 0
+        STATE_PROPOSED: Declaration._State.ValueType  # 1
+        STATE_APPROVED: Declaration._State.ValueType  # 2
+        STATE_REPLACED: Declaration._State.ValueType  # 3
+
+    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    STATE_UNSPECIFIED: Declaration.State.ValueType  # 0
+    STATE_PROPOSED: Declaration.State.ValueType  # 1
+    STATE_APPROVED: Declaration.State.ValueType  # 2
+    STATE_REPLACED: Declaration.State.ValueType  # 3
+
+    DECLARATION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MEMBER_STATE_FIELD_NUMBER: _builtins.int
+    STARTS_ON_FIELD_NUMBER: _builtins.int
+    ENDS_ON_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    PROLONGED_FIELD_NUMBER: _builtins.int
+    ARTICLE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    declaration_id: _builtins.str
+    kind: Global___DeclarationKind.ValueType
+    member_state: _builtins.str
+    starts_on: _builtins.str
+    ends_on: _builtins.str
+    decision: _builtins.str
+    prolonged: _builtins.str
+    article: _builtins.str
+    state: Global___Declaration.State.ValueType
+    proposed_by: _builtins.str
+    approved_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        declaration_id: _builtins.str = ...,
+        kind: Global___DeclarationKind.ValueType = ...,
+        member_state: _builtins.str = ...,
+        starts_on: _builtins.str = ...,
+        ends_on: _builtins.str = ...,
+        decision: _builtins.str = ...,
+        prolonged: _builtins.str = ...,
+        article: _builtins.str = ...,
+        state: Global___Declaration.State.ValueType = ...,
+        proposed_by: _builtins.str = ...,
+        approved_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "article", b"article", "decision", b"decision", "declaration_id", b"declaration_id", "ends_on", b"ends_on", "kind", b"kind", "member_state", b"member_state", "prolonged", b"prolonged", "proposed_by", b"proposed_by", "starts_on", b"starts_on", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Declaration: _TypeAlias = Declaration  # noqa: Y015
+
+@_typing.final
+class ListDeclarationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECLARATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def declarations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Declaration]: ...
+    def __init__(
+        self,
+        *,
+        declarations: _abc.Iterable[Global___Declaration] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declarations", b"declarations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeclarationsResponse: _TypeAlias = ListDeclarationsResponse  # noqa: Y015
+
+@_typing.final
+class BeginMonitoringRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_NUMBER_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    reference_number: _builtins.str
+    """Empty: all records are needed."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        reference_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference_number", b"reference_number", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginMonitoringRequest: _TypeAlias = BeginMonitoringRequest  # noqa: Y015
+
+@_typing.final
+class BeginMonitoringResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        hold_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold_id", b"hold_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginMonitoringResponse: _TypeAlias = BeginMonitoringResponse  # noqa: Y015
+
+@_typing.final
+class EndMonitoringRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    hold_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold_id", b"hold_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndMonitoringRequest: _TypeAlias = EndMonitoringRequest  # noqa: Y015
+
+@_typing.final
+class EndMonitoringResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndMonitoringResponse: _TypeAlias = EndMonitoringResponse  # noqa: Y015
+
+@_typing.final
 class FinishTaskRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2025,21 +2335,31 @@ class VerifyAuditResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
     BROKEN_AT_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
+    ANCHORS_FIELD_NUMBER: _builtins.int
     entries: _builtins.int
+    """Records that are there."""
     head: _builtins.bytes
     """The last link that fits; noted elsewhere, it later proves that nothing was cut off."""
     broken_at: _builtins.int
     """Number of the first record that does not fit; 0 when the chain holds."""
+    erased: _builtins.int
+    """Records that were erased at the end of their time (Art. 41(4)) and in whose place a sealed
+    anchor stands, and at how many places of the chain.
+    """
+    anchors: _builtins.int
     def __init__(
         self,
         *,
         entries: _builtins.int = ...,
         head: _builtins.bytes = ...,
         broken_at: _builtins.int = ...,
+        erased: _builtins.int = ...,
+        anchors: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["broken_at", b"broken_at", "entries", b"entries", "head", b"head"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors", b"anchors", "broken_at", b"broken_at", "entries", b"entries", "erased", b"erased", "head", b"head"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

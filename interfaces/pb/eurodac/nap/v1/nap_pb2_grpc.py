@@ -1077,6 +1077,21 @@ class SupervisionServiceStub:
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentRequest.SerializeToString,
                 response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentResponse.FromString,
                 _registered_method=True)
+        self.ProposeDeclaration = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/ProposeDeclaration',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ProposeDeclarationRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ProposeDeclarationResponse.FromString,
+                _registered_method=True)
+        self.ApproveDeclaration = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/ApproveDeclaration',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ApproveDeclarationRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ApproveDeclarationResponse.FromString,
+                _registered_method=True)
+        self.ListDeclarations = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/ListDeclarations',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDeclarationsRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDeclarationsResponse.FromString,
+                _registered_method=True)
         self.FinishTask = channel.unary_unary(
                 '/eurodac.nap.v1.SupervisionService/FinishTask',
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.FinishTaskRequest.SerializeToString,
@@ -1091,6 +1106,16 @@ class SupervisionServiceStub:
                 '/eurodac.nap.v1.SupervisionService/VerifyAudit',
                 request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditRequest.SerializeToString,
                 response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditResponse.FromString,
+                _registered_method=True)
+        self.BeginMonitoring = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/BeginMonitoring',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.BeginMonitoringRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.BeginMonitoringResponse.FromString,
+                _registered_method=True)
+        self.EndMonitoring = channel.unary_unary(
+                '/eurodac.nap.v1.SupervisionService/EndMonitoring',
+                request_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndMonitoringRequest.SerializeToString,
+                response_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndMonitoringResponse.FromString,
                 _registered_method=True)
 
 
@@ -1107,6 +1132,28 @@ class SupervisionServiceServicer:
 
     def EndIncident(self, request, context):
         """A technical problem is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeDeclaration(self, request, context):
+        """Puts a derogation in a crisis, applications in disproportionate numbers or a prolongation of
+        temporary protection forward; it counts for nothing until another supervisor has approved it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveDeclaration(self, request, context):
+        """Another supervisor agrees: from now on limits and retention follow it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeclarations(self, request, context):
+        """All that is or was proposed, in force or replaced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1133,6 +1180,21 @@ class SupervisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginMonitoring(self, request, context):
+        """A monitoring procedure has begun that needs records: they are not erased while it lasts
+        (Art. 41(4)).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndMonitoring(self, request, context):
+        """It has ended; what is past its time goes with the next sweep.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SupervisionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -1145,6 +1207,21 @@ def add_SupervisionServiceServicer_to_server(servicer, server):
                     servicer.EndIncident,
                     request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentRequest.FromString,
                     response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentResponse.SerializeToString,
+            ),
+            'ProposeDeclaration': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeDeclaration,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ProposeDeclarationRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ProposeDeclarationResponse.SerializeToString,
+            ),
+            'ApproveDeclaration': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveDeclaration,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ApproveDeclarationRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ApproveDeclarationResponse.SerializeToString,
+            ),
+            'ListDeclarations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeclarations,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDeclarationsRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDeclarationsResponse.SerializeToString,
             ),
             'FinishTask': grpc.unary_unary_rpc_method_handler(
                     servicer.FinishTask,
@@ -1160,6 +1237,16 @@ def add_SupervisionServiceServicer_to_server(servicer, server):
                     servicer.VerifyAudit,
                     request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditRequest.FromString,
                     response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditResponse.SerializeToString,
+            ),
+            'BeginMonitoring': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginMonitoring,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.BeginMonitoringRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.BeginMonitoringResponse.SerializeToString,
+            ),
+            'EndMonitoring': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndMonitoring,
+                    request_deserializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndMonitoringRequest.FromString,
+                    response_serializer=eurodac_dot_nap_dot_v1_dot_nap__pb2.EndMonitoringResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1216,6 +1303,87 @@ class SupervisionService:
             '/eurodac.nap.v1.SupervisionService/EndIncident',
             eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentRequest.SerializeToString,
             eurodac_dot_nap_dot_v1_dot_nap__pb2.EndIncidentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeDeclaration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/ProposeDeclaration',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ProposeDeclarationRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ProposeDeclarationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveDeclaration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/ApproveDeclaration',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ApproveDeclarationRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ApproveDeclarationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeclarations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/ListDeclarations',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDeclarationsRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.ListDeclarationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1297,6 +1465,60 @@ class SupervisionService:
             '/eurodac.nap.v1.SupervisionService/VerifyAudit',
             eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditRequest.SerializeToString,
             eurodac_dot_nap_dot_v1_dot_nap__pb2.VerifyAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginMonitoring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/BeginMonitoring',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.BeginMonitoringRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.BeginMonitoringResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndMonitoring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eurodac.nap.v1.SupervisionService/EndMonitoring',
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.EndMonitoringRequest.SerializeToString,
+            eurodac_dot_nap_dot_v1_dot_nap__pb2.EndMonitoringResponse.FromString,
             options,
             channel_credentials,
             insecure,

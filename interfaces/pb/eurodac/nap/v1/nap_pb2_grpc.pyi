@@ -327,12 +327,26 @@ class SupervisionServiceStub:
     """
     EndIncident: _grpc.UnaryUnaryMultiCallable[_nap_pb2.EndIncidentRequest, _nap_pb2.EndIncidentResponse]
     """A technical problem is over."""
+    ProposeDeclaration: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ProposeDeclarationRequest, _nap_pb2.ProposeDeclarationResponse]
+    """Puts a derogation in a crisis, applications in disproportionate numbers or a prolongation of
+    temporary protection forward; it counts for nothing until another supervisor has approved it.
+    """
+    ApproveDeclaration: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ApproveDeclarationRequest, _nap_pb2.ApproveDeclarationResponse]
+    """Another supervisor agrees: from now on limits and retention follow it."""
+    ListDeclarations: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ListDeclarationsRequest, _nap_pb2.ListDeclarationsResponse]
+    """All that is or was proposed, in force or replaced."""
     FinishTask: _grpc.UnaryUnaryMultiCallable[_nap_pb2.FinishTaskRequest, _nap_pb2.FinishTaskResponse]
     """A next legal step is done; other tasks are closed by what they wait for."""
     ReadAudit: _grpc.UnaryUnaryMultiCallable[_nap_pb2.ReadAuditRequest, _nap_pb2.ReadAuditResponse]
     """Who did what about one reference number (Arts 41(5), 43(8))."""
     VerifyAudit: _grpc.UnaryUnaryMultiCallable[_nap_pb2.VerifyAuditRequest, _nap_pb2.VerifyAuditResponse]
     """Walks the chain of records."""
+    BeginMonitoring: _grpc.UnaryUnaryMultiCallable[_nap_pb2.BeginMonitoringRequest, _nap_pb2.BeginMonitoringResponse]
+    """A monitoring procedure has begun that needs records: they are not erased while it lasts
+    (Art. 41(4)).
+    """
+    EndMonitoring: _grpc.UnaryUnaryMultiCallable[_nap_pb2.EndMonitoringRequest, _nap_pb2.EndMonitoringResponse]
+    """It has ended; what is past its time goes with the next sweep."""
 
 @_typing.type_check_only
 class SupervisionServiceAsyncStub(SupervisionServiceStub):
@@ -343,12 +357,26 @@ class SupervisionServiceAsyncStub(SupervisionServiceStub):
     """
     EndIncident: _aio.UnaryUnaryMultiCallable[_nap_pb2.EndIncidentRequest, _nap_pb2.EndIncidentResponse]  # type: ignore[assignment]
     """A technical problem is over."""
+    ProposeDeclaration: _aio.UnaryUnaryMultiCallable[_nap_pb2.ProposeDeclarationRequest, _nap_pb2.ProposeDeclarationResponse]  # type: ignore[assignment]
+    """Puts a derogation in a crisis, applications in disproportionate numbers or a prolongation of
+    temporary protection forward; it counts for nothing until another supervisor has approved it.
+    """
+    ApproveDeclaration: _aio.UnaryUnaryMultiCallable[_nap_pb2.ApproveDeclarationRequest, _nap_pb2.ApproveDeclarationResponse]  # type: ignore[assignment]
+    """Another supervisor agrees: from now on limits and retention follow it."""
+    ListDeclarations: _aio.UnaryUnaryMultiCallable[_nap_pb2.ListDeclarationsRequest, _nap_pb2.ListDeclarationsResponse]  # type: ignore[assignment]
+    """All that is or was proposed, in force or replaced."""
     FinishTask: _aio.UnaryUnaryMultiCallable[_nap_pb2.FinishTaskRequest, _nap_pb2.FinishTaskResponse]  # type: ignore[assignment]
     """A next legal step is done; other tasks are closed by what they wait for."""
     ReadAudit: _aio.UnaryUnaryMultiCallable[_nap_pb2.ReadAuditRequest, _nap_pb2.ReadAuditResponse]  # type: ignore[assignment]
     """Who did what about one reference number (Arts 41(5), 43(8))."""
     VerifyAudit: _aio.UnaryUnaryMultiCallable[_nap_pb2.VerifyAuditRequest, _nap_pb2.VerifyAuditResponse]  # type: ignore[assignment]
     """Walks the chain of records."""
+    BeginMonitoring: _aio.UnaryUnaryMultiCallable[_nap_pb2.BeginMonitoringRequest, _nap_pb2.BeginMonitoringResponse]  # type: ignore[assignment]
+    """A monitoring procedure has begun that needs records: they are not erased while it lasts
+    (Art. 41(4)).
+    """
+    EndMonitoring: _aio.UnaryUnaryMultiCallable[_nap_pb2.EndMonitoringRequest, _nap_pb2.EndMonitoringResponse]  # type: ignore[assignment]
+    """It has ended; what is past its time goes with the next sweep."""
 
 class SupervisionServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -368,6 +396,32 @@ class SupervisionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_nap_pb2.EndIncidentResponse, _abc.Awaitable[_nap_pb2.EndIncidentResponse]]:
         """A technical problem is over."""
+
+    @_abc_1.abstractmethod
+    def ProposeDeclaration(
+        self,
+        request: _nap_pb2.ProposeDeclarationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.ProposeDeclarationResponse, _abc.Awaitable[_nap_pb2.ProposeDeclarationResponse]]:
+        """Puts a derogation in a crisis, applications in disproportionate numbers or a prolongation of
+        temporary protection forward; it counts for nothing until another supervisor has approved it.
+        """
+
+    @_abc_1.abstractmethod
+    def ApproveDeclaration(
+        self,
+        request: _nap_pb2.ApproveDeclarationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.ApproveDeclarationResponse, _abc.Awaitable[_nap_pb2.ApproveDeclarationResponse]]:
+        """Another supervisor agrees: from now on limits and retention follow it."""
+
+    @_abc_1.abstractmethod
+    def ListDeclarations(
+        self,
+        request: _nap_pb2.ListDeclarationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.ListDeclarationsResponse, _abc.Awaitable[_nap_pb2.ListDeclarationsResponse]]:
+        """All that is or was proposed, in force or replaced."""
 
     @_abc_1.abstractmethod
     def FinishTask(
@@ -392,6 +446,24 @@ class SupervisionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_nap_pb2.VerifyAuditResponse, _abc.Awaitable[_nap_pb2.VerifyAuditResponse]]:
         """Walks the chain of records."""
+
+    @_abc_1.abstractmethod
+    def BeginMonitoring(
+        self,
+        request: _nap_pb2.BeginMonitoringRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.BeginMonitoringResponse, _abc.Awaitable[_nap_pb2.BeginMonitoringResponse]]:
+        """A monitoring procedure has begun that needs records: they are not erased while it lasts
+        (Art. 41(4)).
+        """
+
+    @_abc_1.abstractmethod
+    def EndMonitoring(
+        self,
+        request: _nap_pb2.EndMonitoringRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_nap_pb2.EndMonitoringResponse, _abc.Awaitable[_nap_pb2.EndMonitoringResponse]]:
+        """It has ended; what is past its time goes with the next sweep."""
 
 def add_SupervisionServiceServicer_to_server(servicer: SupervisionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
