@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from interfaces import wire
 from interfaces.central import server as central_server
 from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.errors import CentralRefused, UnknownDataSet
@@ -23,7 +24,7 @@ from interfaces.central.ledger import EPOCH_BITS
 from interfaces.central.notices import others_of
 from interfaces.central.servicer import ACTS
 from interfaces.eurodac.errors import RuleBroken
-from interfaces.pb.eurodac.central.v1 import central_pb2
+from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from node import assembly, inbox, outbox, vault
 from node.access import Actor, Role
 from node.assembly import Node
@@ -152,7 +153,7 @@ def _is_news(method: str, request: Any, about: StoredDataSet) -> bool:
         responsible = request.changes.responsible_state
         return bool(responsible) and responsible != data_set.responsible_state
     if method == "SetMark":
-        return not data_set.marks
+        return wire.mark_type_from(request.type) not in {mark.type for mark in data_set.marks}
     if method == "DeleteSecurityFlag":
         return data_set.security_flag
     return bool(request.ground == central_pb2.ERASURE_GROUND_CITIZENSHIP)
@@ -233,7 +234,7 @@ class Continent:
         point = {"1": "k", "2": "m", "3": "n", "9": "o", "7": "l"}[notice.reference_number[2]]
         now = self.clock()
         for hit in notice.comparison_result.hits:
-            self.watch.counted[month, point, state] += 1
+            self.watch.counted[month, point, state] += _times(point, hit.data_set)
             with self.centre.ledger.read() as entries:
                 stored = entries.data_set(hit.data_set.reference_number)
             if stored is None or stored.retained_until < now:
@@ -276,6 +277,18 @@ class Continent:
             steps += [lambda s=state: self.deliver(s), lambda s=state: self.receive(s)]  # type: ignore[misc]
         while sum(step() for step in steps):
             pass
+
+
+def _times(point: str, found: terms_pb2.DataSet) -> int:
+    """How often a hit counts: under (l) against admissions and against protection, and not else."""
+    if point != "l":
+        return 1
+    admitted = found.category in (
+        terms_pb2.CATEGORY_ADMISSION_RECORD,
+        terms_pb2.CATEGORY_NATIONAL_RESETTLEMENT,
+    )
+    kinds = {mark.type for mark in found.marks}
+    return admitted + (terms_pb2.MARK_TYPE_PROTECTION in kinds)
 
 
 def official(state: str, role: Role) -> Actor:

@@ -309,10 +309,12 @@ class Years(RuleBasedStateMachine):
             request = central_pb2.GetStatisticsRequest(month=month)
             for figure in statistics_of(self.continent.centre, "DK", request).figures:
                 dimensions = dict(figure.dimensions)
-                second_target = dimensions.get("target") == "protection granted"
+                protected = dimensions.get("target") == "protection granted"
+                second_target = protected and figure.point != "l"
                 if figure.point in points and not second_target:
                     found[month, figure.point, figure.member_state] += figure.count
-        assert found == counted
+        # A hit that counts for nothing leaves a zero behind here, and no figure there.
+        assert found == +counted
 
 
 def _run(steps: int, examples: int) -> None:
