@@ -24,7 +24,7 @@ from matcher.runtime import open_session
 from matcher.spectrum import Floats
 from matcher.vocabulary import FingerSample
 
-MODEL = "finger-vector-1"
+MODEL = "finger-vector-3"
 """Manifest id of the network; also the id of vectors, which changes whenever they would."""
 
 DIMENSIONS = 128
