@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.embedding import DIMENSIONS, cut, normalise
+from matcher.codes import DIMENSIONS
+from matcher.embedding import cut, normalise
 from matcher.features import Features
 from matcher.pose import Pose
 from matcher.spectrum import Floats

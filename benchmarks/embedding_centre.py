@@ -21,7 +21,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.embedding import Vectors, embed_all
 from benchmarks.prints import DATA, SETS, read_set
-from matcher.embedding import DIMENSIONS, Embedder
+from matcher.codes import DIMENSIONS
+from matcher.embedding import Embedder
 from matcher.pose import PoseFinder
 from matcher.runtime import MANIFEST, manifest, open_session
 from matcher.spectrum import Floats

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.codes import DIMENSIONS, quantise, restore
 from matcher.vocabulary import (
     MINUTIA,
     SUBPIXELS,
@@ -36,23 +37,36 @@ POOL_PERSONS = 200
 FACE_DIMENSIONS = 128
 FACE_MATE_COSINE = 0.97
 FINGER_MODEL = "random-minutiae-1"
+VECTOR_MODEL = "random-vector-1"
+MATE_COSINE = 0.75
+"""Of vectors of one finger; real ones have 0.84 in the middle and 0.58 at the worst tenth."""
+
+SPREAD: NDArray[np.float64] = np.exp(-np.arange(DIMENSIONS) / 60)
+"""How far vectors reach in each dimension, falling; cosines of strangers then scatter by 0.13."""
+
 FACE_MODEL = "random-face-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How references are drawn. minutiae: mean number per finger. positions: which are present."""
+    """How references are drawn. minutiae: mean number per finger. positions: which are present.
+    vectors: whether fingers have one."""
 
     minutiae: int = 45
     positions: tuple[FingerPosition, ...] = TEN_FINGERS
     face: bool = True
+    vectors: bool = False
 
 
 def draw_reference(seed: int, draw: Draw = Draw()) -> Reference:
     """The first capture of person number `seed`."""
     rng = np.random.default_rng((seed, 0))
     fingers = tuple(draw_finger(rng, position, draw.minutiae) for position in draw.positions)
-    return Reference(fingers, _draw_face(rng) if draw.face else None)
+    face = _draw_face(rng) if draw.face else None
+    if draw.vectors:
+        own = np.random.default_rng((seed, 3))
+        fingers = tuple(add_vector(finger, draw_vector(own)) for finger in fingers)
+    return Reference(fingers, face)
 
 
 def draw_gallery(seed: int, persons: int, draw: Draw = Draw()) -> Iterator[Reference]:
@@ -104,8 +118,30 @@ def disturb_finger(finger: FingerTemplate, rng: np.random.Generator) -> FingerTe
     points = np.concatenate([points, spurious])
     angles = np.concatenate([angles, rng.uniform(0, 2 * np.pi, len(spurious))])
     kinds = np.concatenate([minutiae["kind"], np.ones(len(spurious), np.uint8)])
-    disturbed = _pack(points, angles, kinds, finger.position)
-    return replace(disturbed, model=finger.model)
+    disturbed = replace(_pack(points, angles, kinds, finger.position), model=finger.model)
+    if not finger.vector.size:
+        return disturbed
+    return add_vector(disturbed, disturb_vector(restore(finger.vector), rng), finger.vector_model)
+
+
+def draw_vector(rng: np.random.Generator) -> NDArray[np.float32]:
+    """A unit vector with numbers of falling variance, as the network's are."""
+    return _normalise(rng.normal(size=DIMENSIONS) * SPREAD)
+
+
+def disturb_vector(
+    vector: NDArray[np.float32], rng: np.random.Generator, cosine: float = MATE_COSINE
+) -> NDArray[np.float32]:
+    """The vector of another impression, about so close to the first."""
+    noise = draw_vector(rng)
+    return _normalise(cosine * vector + np.sqrt(1 - cosine**2) * noise)
+
+
+def add_vector(
+    finger: FingerTemplate, vector: NDArray[np.float32], model: str = VECTOR_MODEL
+) -> FingerTemplate:
+    """The same finger with a vector."""
+    return replace(finger, vector=quantise(vector), reliability=80, vector_model=model)
 
 
 def _scatter(rng: np.random.Generator, count: int) -> NDArray[np.float64]:

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from benchmarks.results import ROOT
-from matcher.embedding import DIMENSIONS, Embedder
+from matcher.codes import DIMENSIONS
+from matcher.embedding import Embedder
 from matcher.features import Features, read_features
 from matcher.spectrum import Floats
 from matcher.vocabulary import TEN_FINGERS

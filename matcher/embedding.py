@@ -18,6 +18,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from matcher.codes import DIMENSIONS
 from matcher.features import LEVELS, MAP_STEP_PX, Features, read_features
 from matcher.pose import UPRIGHT, Pose, PoseFinder
 from matcher.runtime import open_session
@@ -26,9 +27,6 @@ from matcher.vocabulary import FingerSample
 
 MODEL = "finger-vector-3"
 """Manifest id of the network; also the id of vectors, which changes whenever they would."""
-
-DIMENSIONS = 128
-"""Numbers per vector."""
 
 PATCH_PX = 144
 """Side of the patch at 250 dpi: 14.6 mm, as much as most flat prints show around the core."""

@@ -17,13 +17,22 @@ from pathlib import Path
 
 import numpy as np
 
-from matcher import extraction
+from matcher import templates
 from matcher.calibration import finger_score
+from matcher.embedding import MODEL as VECTORS
 from matcher.errors import Malformed, ModelUnavailable
 from matcher.face import EMBEDDING, FaceEngine, face_score
 from matcher.face import compare as compare_faces
+from matcher.finger import FingerEngine
 from matcher.gallery import Gallery
-from matcher.lineup import check_models, is_comparable, line_up, name_finger_model, settle
+from matcher.lineup import (
+    check_models,
+    is_comparable,
+    line_up,
+    name_finger_model,
+    name_vector_model,
+    settle,
+)
 from matcher.pairing import Described, Pairing, compare, describe, explain
 from matcher.placement import Misplacement, find_misplaced
 from matcher.vocabulary import (
@@ -63,13 +72,16 @@ class Extraction:
 class Engine:
     """Knows the order of the stages; holds the nets.
 
-    faces: None for an engine that takes no photographs but compares everything. models: ids of
-    the models in use.
+    faces: None for an engine that takes no photographs but compares everything. prints: None for
+    one whose finger templates carry no vectors. models: ids of the models in use.
     """
 
-    def __init__(self, faces: FaceEngine | None = None) -> None:
+    def __init__(
+        self, faces: FaceEngine | None = None, *, prints: FingerEngine | None = None
+    ) -> None:
         self._faces = faces
-        self.models: tuple[str, ...] = (extraction.MODEL, *([EMBEDDING] if faces else []))
+        self._prints = prints or FingerEngine()
+        self.models: tuple[str, ...] = (*self._prints.models, *([EMBEDDING] if faces else []))
 
     @classmethod
     def open(cls, models: Path) -> Engine:
@@ -78,7 +90,7 @@ class Engine:
         Raises ModelUnavailable, naming the command that prepares what is missing.
         """
         began = time.monotonic()
-        engine = cls(FaceEngine.open(models))
+        engine = cls(FaceEngine.open(models), prints=FingerEngine.open(models))
         log.info("warming the matcher; a first start compiles its kernels")
         engine._warm()
         log.info("matcher ready after %.1f s: %s", time.monotonic() - began, engine.models)
@@ -103,6 +115,17 @@ class Engine:
             find_misplaced(prints),
         )
 
+    def is_current(self, reference: Reference) -> bool:
+        """Whether this engine would make templates of the same models, vectors among them.
+
+        A finger without minutiae may have none; every other has one since there are vectors.
+        """
+        if not templates.models_of(reference) <= set(self.models):
+            return False
+        return VECTORS not in self.models or all(
+            finger.vector_model or not len(finger.minutiae) for finger in reference.fingers
+        )
+
     def compare(self, probe: Reference, reference: Reference) -> Comparison:
         """Compare a probe with one reference over everything that both have.
 
@@ -111,6 +134,7 @@ class Engine:
         finger of unknown position.
         """
         check_models(name_finger_model(probe.fingers), name_finger_model(reference.fingers))
+        check_models(name_vector_model(probe.fingers), name_vector_model(reference.fingers))
         if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
             raise Malformed("a reference names the position of every finger")
         lineup, theirs = line_up(probe), _describe_by_position(reference)
@@ -137,7 +161,7 @@ class Engine:
         position = PLAIN_THUMBS.get(sample.position, sample.position)
         if position is not FingerPosition.UNKNOWN and not position.is_finger:
             raise Malformed("a slap must be split into fingers before extraction")
-        return extraction.extract_finger(replace(sample, position=position))
+        return self._prints.extract(replace(sample, position=position))
 
     def _extract_face(self, sample: FaceSample) -> tuple[FaceTemplate | None, Quality]:
         if self._faces is None:
@@ -147,7 +171,7 @@ class Engine:
     def _warm(self) -> None:
         """Run every compiled path once on made-up input."""
         ridges = 127 + 100 * np.sin(np.add.outer(np.arange(300) ** 2 / 900, np.arange(300) / 1.5))
-        finger, _ = extraction.extract_finger(FingerSample(ridges.astype(np.uint8), 500.0))
+        finger, _ = self._prints.extract(FingerSample(ridges.astype(np.uint8), 500.0))
         if self._faces is not None:
             self._faces.extract(FaceSample(np.zeros((64, 64, 3), np.uint8)))
         scattered = np.zeros(16, MINUTIA)

@@ -4,7 +4,8 @@
     ├── Malformed            bytes or arrays that are not what they claim to be
     ├── ModelMismatch        templates of different model ids were to be compared
     ├── ModelUnavailable     a model file is missing or its hash is not the manifest's
-    └── Abandoned            a search was given up at its deadline, and found nothing out
+    ├── Abandoned            a search was given up at its deadline, and found nothing out
+    └── Overloaded           too many searches wait already; it says when to come back
 
 An unusable finger or face is not an error: it yields quality 0, a reason, and a
 template that never matches.
@@ -29,3 +30,11 @@ class ModelUnavailable(MatcherError):
 
 class Abandoned(MatcherError):
     """A search was given up at its deadline; this is no answer, least of all a negative one."""
+
+
+class Overloaded(MatcherError):
+    """Too many searches wait; seconds: after which trying again is worth it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("too many searches wait for the gallery already")
+        self.seconds = seconds

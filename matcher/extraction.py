@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +11,9 @@ from numpy.typing import NDArray
 from matcher.errors import Malformed
 from matcher.minutiae import NO_FINDINGS, Findings, find_minutiae
 from matcher.quality import TOO_LARGE, Finger, assess_finger, unusable
-from matcher.ridges import enhance, measure, normalise
+from matcher.ridges import RidgeField, enhance, measure, normalise
 from matcher.segmentation import segment
-from matcher.spectrum import analyse
+from matcher.spectrum import Complexes, Floats, analyse
 from matcher.trace import Trace, show
 from matcher.vocabulary import (
     MINUTIA,
@@ -45,34 +47,46 @@ FINGER_MOST_PX = 2000
 reading it would take seconds and gigabytes."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What is seen of one print, from which both its minutiae and its vector are read.
+
+    image: uint8 (rows, columns) at 500 dpi. contrast: float32 (rows, columns), grey levels.
+    spectra: of `matcher.spectrum`. mask: bool (rows, columns), where the finger is.
+    """
+
+    image: NDArray[np.uint8]
+    contrast: Floats
+    spectra: Complexes
+    field: RidgeField
+    mask: NDArray[np.bool_]
+
+
 def extract_finger(
     sample: FingerSample, *, trace: Trace | None = None
 ) -> tuple[FingerTemplate, Quality]:
-    """Turn a finger sample into a template and its quality.
+    """Turn a finger sample into a template without a vector, and its quality.
 
     Raises Malformed for images or resolutions outside the limits; an unusable print is no
     error: it gives quality 0, no minutiae and the reason in the hint.
     """
+    view = look(sample, trace=trace)
+    if view is None:
+        return describe(sample, NO_FINDINGS, unusable(TOO_LARGE))
+    return describe(sample, *read(view, keep_waves(view, trace=trace)))
+
+
+def look(sample: FingerSample, *, trace: Trace | None = None) -> View | None:
+    """Find the ridges of a sample and where the finger is, step by step.
+
+    None for a picture far larger than a finger. Raises Malformed for images or resolutions
+    outside the limits.
+    """
     check(sample)
-    height, width = template_size(sample)
-    if max(height, width) > FINGER_MOST_PX:
-        findings, quality = NO_FINDINGS, unusable(TOO_LARGE)
-    else:
-        findings, quality = read(resample(sample.image, (height, width)), trace)
-    template = FingerTemplate(
-        minutiae=pack(best(findings, MINUTIAE_MOST if quality.score else 0)),
-        width=width,
-        height=height,
-        quality=quality.score,
-        model=MODEL,
-        position=sample.position,
-        impression=sample.impression,
-    )
-    return template, quality
-
-
-def read(image: NDArray[np.uint8], trace: Trace | None) -> tuple[Findings, Quality]:
-    """Read the minutiae of a finger at 500 dpi, step by step."""
+    size = template_size(sample)
+    if max(size) > FINGER_MOST_PX:
+        return None
+    image = resample(sample.image, size)
     show(trace, "image", image)
     flat, contrast = normalise(image)
     show(trace, "normalised", flat)
@@ -84,10 +98,38 @@ def read(image: NDArray[np.uint8], trace: Trace | None) -> tuple[Findings, Quali
     show(trace, "purity", field.purity)
     mask = segment(field, contrast, flat.shape)
     show(trace, "mask", mask)
-    planes = enhance(spectra, field, mask)
+    return View(image, contrast, spectra, field, mask)
+
+
+def keep_waves(view: View, *, trace: Trace | None = None) -> Floats:
+    """The ridge wave of a print and its companion, three planes (`matcher.ridges.enhance`)."""
+    planes = enhance(view.spectra, view.field, view.mask)
     show(trace, "ridges", planes[0])
-    findings = find_minutiae(planes, field, mask)
-    return findings, assess_finger(Finger(image, contrast, mask, field, findings))
+    return planes
+
+
+def read(view: View, planes: Floats) -> tuple[Findings, Quality]:
+    """Read the minutiae of a print and judge it. planes: of keep_waves()."""
+    findings = find_minutiae(planes, view.field, view.mask)
+    finger = Finger(view.image, view.contrast, view.mask, view.field, findings)
+    return findings, assess_finger(finger)
+
+
+def describe(
+    sample: FingerSample, findings: Findings, quality: Quality
+) -> tuple[FingerTemplate, Quality]:
+    """The template of what was found; without minutiae where the print is unusable."""
+    height, width = template_size(sample)
+    template = FingerTemplate(
+        minutiae=pack(best(findings, MINUTIAE_MOST if quality.score else 0)),
+        width=width,
+        height=height,
+        quality=quality.score,
+        model=MODEL,
+        position=sample.position,
+        impression=sample.impression,
+    )
+    return template, quality
 
 
 def check(sample: FingerSample) -> None:

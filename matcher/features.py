@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.extraction import FINGER_MOST_PX, check, resample, template_size
+from matcher.extraction import View, look
 from matcher.ridges import (
     KEPT_TONE,
     KEPT_TURN,
@@ -23,13 +23,10 @@ from matcher.ridges import (
     RidgeField,
     blur,
     gather_in_cells,
-    measure,
-    normalise,
     occupied,
     passband,
 )
-from matcher.segmentation import segment
-from matcher.spectrum import Complexes, Floats, analyse, synthesise
+from matcher.spectrum import Complexes, Floats, synthesise
 from matcher.trace import Trace, show
 from matcher.vocabulary import FingerSample
 
@@ -74,17 +71,18 @@ def read_features(sample: FingerSample, *, trace: Trace | None = None) -> Featur
     Raises Malformed for images or resolutions outside the limits of extraction. A picture far
     larger than a finger, or without one, gives empty maps.
     """
-    check(sample)
-    height, width = template_size(sample)
-    if max(height, width) > FINGER_MOST_PX:
+    view = look(sample)
+    if view is None:
         return NO_FEATURES
-    flat, contrast = normalise(resample(sample.image, (height, width)))
-    spectra = analyse(flat)
-    field = measure(spectra)
-    mask = segment(field, contrast, flat.shape)
-    ridges = even_out(keep_ridges(spectra, field, mask))
+    return derive(view, keep_ridges(view.spectra, view.field, view.mask), trace=trace)
+
+
+def derive(view: View, wave: Floats, *, trace: Trace | None = None) -> Features:
+    """The maps of a print that extraction has looked at. wave: its ridges, 0 outside the finger."""
+    ridges = even_out(wave)
     show(trace, "even ridges", ridges)
-    return Features(shrink_wave(ridges), shrink_mask(mask), describe_flow(field, mask))
+    flow = describe_flow(view.field, view.mask)
+    return Features(shrink_wave(ridges), shrink_mask(view.mask), flow)
 
 
 def keep_ridges(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) -> Floats:

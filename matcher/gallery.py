@@ -1,12 +1,18 @@
-"""The references of many persons in memory, searched completely and changed while searched.
+"""The references of many persons in memory, searched and changed at the same time.
 
-Many threads may search; one at a time changes. A search scans without holding any lock, since
-codes never move, and then, under the lock, scores anew the few persons that were touched
-meanwhile: its answer is that of the gallery at the moment it ended, never of half a change. An
-erased person is in no search that begins after erase() returned.
+A search is a cascade: signs of the vectors (coarse plane), their 4-bit codes (fine planes),
+minutiae of a short list, fusion. It hits fast and misses exhaustively: a hit that the coarse
+plane brings is answered at once; where nothing is confident, or all data sets of a person are
+wanted, everyone's fine codes are read before anything is called negative. Persons with a finger
+that has no vector are always compared by their minutiae.
 
-Every person of the wanted partitions is compared by the minutiae kernel. The store is the truth
-and this is its image: digest() says whether both hold the same.
+Many threads may search, and their scans are merged into batches; one at a time changes. A search
+scans without holding any lock, since codes never move, and then, under the lock, looks anew at
+the few persons that were touched meanwhile: its answer is that of the gallery at the moment it
+ended, never of half a change. An erased person is in no search that begins after erase()
+returned.
+
+The store is the truth and this is its image: digest() says whether both hold the same.
 """
 
 from __future__ import annotations
@@ -14,46 +20,40 @@ from __future__ import annotations
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matcher import templates
-from matcher.calibration import finger_score
-from matcher.columns import ABSENT, FaceColumn, FingerColumn
-from matcher.errors import Abandoned, Malformed
-from matcher.face import face_score
-from matcher.lineup import (
-    Lineup,
-    Outcome,
-    check_models,
-    is_comparable,
-    line_up,
-    name_finger_model,
-    settle,
-)
-from matcher.pairing import Described, describe
-from matcher.persons import MAX_REFERENCE_ID, Codes, Persons
-from matcher.vocabulary import (
-    TEN_FINGERS,
-    Candidate,
-    FaceTemplate,
-    FingerPosition,
-    Reference,
-)
+from matcher.batching import Batcher
+from matcher.cascade import Plan, Reading, make_plan
+from matcher.errors import Malformed
+from matcher.findings import Findings, Rows
+from matcher.holdings import Holdings, Leaving
+from matcher.lineup import line_up
+from matcher.planes import Shortlist
+from matcher.probes import Query
+from matcher.vocabulary import Candidate, FingerPosition, Reference
 
 SEARCH_THREADS = 2
 """Threads that compare, shared by all searches of one gallery: one per core of a small machine."""
 
-CHUNK_MEETINGS = 1024
-"""Comparisons of fingers between two looks at the deadline: about 50 ms of one core."""
+MAX_REFERENCE_ID = 2**63 - 1
+"""Largest reference id and partition: what a signed 64-bit key of a database holds."""
 
-CHUNK_FACES = 65_536
-"""Faces between two looks at the deadline where no finger is compared: about 10 ms."""
+CONFIDENT_SCORE = 60.0
+"""Fused score from which a hit of the coarse plane is answered without reading everyone's codes:
+one stranger in a million comparisons, and of the few on a short list none."""
+
+COARSE, FINE = "coarse", "fine"
+"""Stages of the cascade; scans of one stage share batches."""
+
+Deadline = Callable[[], bool]
+
+NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 def digest_entries(entries: Iterable[tuple[int, int, bytes]]) -> bytes:
@@ -66,14 +66,6 @@ def digest_entries(entries: Iterable[tuple[int, int, bytes]]) -> bytes:
     return _write_sum(sum(hashes))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Query:
-    """A probe ready for the columns. fingers: described, in the order of lineup.fingers."""
-
-    lineup: Lineup
-    fingers: tuple[Described, ...]
-
-
 @dataclass(slots=True, eq=False)
 class _Watch:
     """What a search under way has to know. since: the number of erasures when it began; touched:
@@ -82,6 +74,30 @@ class _Watch:
     since: int
     touched: set[int] = field(default_factory=set)
 
+    @property
+    def rows(self) -> Rows:
+        """The rows as an array, ascending."""
+        return np.array(sorted(self.touched), np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """Queries of one search as a part of a batch."""
+
+    queries: tuple[Query, ...]
+    length: int
+    deadline: Deadline | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """One search: how it is read, until when, and who asks."""
+
+    plan: Plan
+    deadline: Deadline | None
+    urgent: bool
+    source: str
+
 
 class Gallery:
     """Person-level references by number, each in one partition."""
@@ -89,22 +105,19 @@ class Gallery:
     def __init__(self, *, threads: int = SEARCH_THREADS) -> None:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gallery")
-        self._threads = threads
-        self._persons = Persons()
-        self._fingers = FingerColumn()
-        self._faces: FaceColumn | None = None
-        self._finger_model: str | None = None
-        self._face_model: str | None = None
+        self._holdings = Holdings(self._pool, threads)
+        self._batcher = Batcher[_Work, list[Shortlist]](self._scan)
         self._sum = 0
         self._watches: list[_Watch] = []
         self._erasures = 0
-        self._cooling: deque[tuple[int, Codes]] = deque()
+        self._cooling: deque[tuple[int, Leaving]] = deque()
 
     def __len__(self) -> int:
-        return len(self._persons)
+        return len(self._holdings)
 
     def __contains__(self, reference_id: object) -> bool:
-        return reference_id in self._persons
+        with self._lock:
+            return reference_id in self._holdings
 
     def digest(self) -> bytes:
         """Order-independent digest over reference ids, partitions and encoded references."""
@@ -123,21 +136,18 @@ class Gallery:
         if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
             raise Malformed("a reference names the position of every finger")
         content = sha256(templates.encode(reference)).digest()
-        name_finger_model(reference.fingers)
-        described = {f.position: describe(f) for f in reference.fingers if is_comparable(f)}
         with self._lock:
-            self._adopt_models(reference)
-            codes = self._keep(described, reference.face)
+            self._holdings.adopt_models(reference)
             self._drop(reference_id)
-            self._enter(self._persons.add(reference_id, partition, codes, content))
+            self._enter(self._holdings.add(reference_id, partition, reference, content))
 
     def move(self, reference_id: int, partition: int) -> None:
         """Put a person into another partition; raises KeyError if there is no such person."""
         _check_number(partition)
         with self._lock:
-            row = self._persons.find(reference_id)
+            row = self._holdings.find(reference_id)
             self._leave(row)
-            self._persons.assign(row, partition)
+            self._holdings.assign(row, partition)
             self._enter(row)
 
     def erase(self, reference_id: int) -> bool:
@@ -153,41 +163,100 @@ class Gallery:
         threshold: float,
         at_most: int = 20,
         compare_face: bool = True,
-        deadline: Callable[[], bool] | None = None,
+        deadline: Deadline | None = None,
+        everyone: bool = True,
+        urgent: bool = False,
+        source: str = "",
     ) -> tuple[Candidate, ...]:
-        """All persons who reach the threshold, best first and by reference id where equal.
+        """The persons who reach the threshold, best first and by reference id where equal.
 
         partitions: where to search, everywhere if None. threshold: fused score of one comparison,
-        see fusion.find_threshold for what a gallery's size makes of it. deadline: asked between
-        chunks; once it says True the search ends with Abandoned. Raises ModelMismatch for probes
-        of other models than the gallery's.
+        see fusion.find_threshold for what a gallery's size makes of it. everyone: whether all
+        data sets of a person are wanted, or a confident hit ends the search. urgent, source: who
+        goes first where many wait, see `batching`. deadline: asked between steps; once it says
+        True the search ends with Abandoned. Raises ModelMismatch for probes of other models than
+        the gallery's, and Overloaded where too many searches wait.
         """
         if np.isnan(threshold) or at_most < 1:
             raise ValueError("a search wants a threshold and room for one candidate")
-        # 1. Order and describe the probe, before any lock is taken.
-        lineup = line_up(probe, compare_face=compare_face)
-        query = _Query(lineup, tuple(describe(finger) for finger in lineup.fingers))
-        # 2. Under the lock: choose the persons; what changes from here on is told to the watch.
+        # 1. Turn the probe into what the planes are asked, before any lock is taken.
+        plan = make_plan(line_up(probe, compare_face=compare_face), partitions)
+        question = _Question(plan, deadline, urgent, source)
+        # 2. What changes from here on is told to the watch.
         with self._lock:
-            self._check_probe(probe, lineup)
-            rows = self._persons.select(partitions)
-            codes = self._persons.codes(rows)
+            self._holdings.check_probe(probe, plan.lineup)
             watch = self._begin_watch()
         try:
-            # 3. Without the lock: compare with every one of them.
-            fused = self._scan(query, codes, deadline)
-            # 4. Under the lock: compare anew with what was touched, rank, describe the best.
+            findings = Findings(plan)
+            # 3. The coarse plane first: a confident hit is answered at once.
+            if plan.broad and not everyone:
+                self._look(question, COARSE, findings, watch)
+            # 4. Everyone's fine codes, before anything is called negative.
+            if findings.best() < max(threshold, CONFIDENT_SCORE):
+                self._look(question, FINE, findings, watch)
+            # 5. Under the lock: look anew at what was touched, rank, describe the best.
             with self._lock:
-                fresh = np.array(sorted(watch.touched), np.int64)
-                stale = np.isin(rows, fresh)
-                changed = self._persons.keep_live(fresh, partitions)
-                again = self._compare(query, self._persons.codes(changed)).fused
-                rows = np.concatenate([rows[~stale], changed])
-                fused = np.concatenate([fused[~stale], again])
-                best = self._rank(rows, fused, threshold)[:at_most]
-                return self._describe(query, best)
+                self._renew(findings, watch)
+                return findings.rank(self._holdings.ids, threshold, at_most)
         finally:
             self._end_watch(watch)
+
+    def _look(self, question: _Question, lane: str, findings: Findings, watch: _Watch) -> None:
+        """One stage of the cascade: scan, then compare the minutiae of whoever is on a list."""
+        plan = question.plan
+        readings = plan.readings[:1] if lane == COARSE else plan.readings
+        for number, reading in enumerate(readings):
+            findings.lists[number] = self._ask(question, lane, reading)
+        for number, reading in enumerate(readings):
+            rows = [shortlist.rows for shortlist in findings.lists[number]]
+            with self._lock:
+                if lane == FINE and number == 0:
+                    rows.append(self._holdings.always_compared(plan))
+                # Whoever was touched since is looked at in the end.
+                fresh = np.setdiff1d(np.concatenate([NO_ROWS, *rows]), watch.rows)
+                wanted = findings.unseen(number, fresh)
+                handles = self._holdings.handles(wanted)
+            outcome = self._holdings.compare(reading, handles, question.deadline)
+            findings.add(number, wanted, outcome)
+
+    def _ask(self, question: _Question, lane: str, reading: Reading) -> Sequence[Shortlist]:
+        """The short lists of a reading, scanned for together with other searches."""
+        if not reading.queries:
+            return []
+        return self._batcher.submit(
+            _Work(reading.queries, reading.length, question.deadline),
+            lane=lane,
+            urgent=question.urgent,
+            source=question.source,
+            expired=question.deadline,
+        )
+
+    def _scan(self, lane: Hashable, works: Sequence[_Work]) -> list[list[Shortlist]]:
+        """One walk over the planes for all queries of a batch."""
+        queries = [query for work in works for query in work.queries]
+        length = max(work.length for work in works)
+        scan = (
+            self._holdings.planes.scan_coarse if lane == COARSE else self._holdings.planes.scan_fine
+        )
+        found = iter(scan(queries, length, deadline=_all_late(works)))
+        return [[next(found).cut(work.length) for _ in work.queries] for work in works]
+
+    def _renew(self, findings: Findings, watch: _Watch) -> None:
+        """Look anew at what was touched while the search ran: who would stand on a list now."""
+        findings.drop(watch.rows)
+        plan = findings.plan
+        changed = self._holdings.keep_live(watch.rows, plan.partitions)
+        if not len(changed):
+            return
+        for number, reading in enumerate(plan.readings):
+            if number in findings.lists:
+                scores = [self._holdings.planes.score(query, changed) for query in reading.queries]
+                wanted = findings.enters(number, scores) if scores else np.zeros(len(changed), bool)
+                if number == 0:
+                    wanted |= np.isin(changed, self._holdings.always_compared(plan))
+                rows = changed[wanted]
+                outcome = self._holdings.compare(reading, self._holdings.handles(rows), None)
+                findings.add(number, rows, outcome)
 
     def _begin_watch(self) -> _Watch:
         watch = _Watch(self._erasures)
@@ -199,79 +268,15 @@ class Gallery:
             self._watches.remove(watch)
             self._release_cooled()
 
-    def _scan(
-        self, query: _Query, codes: Codes, deadline: Callable[[], bool] | None
-    ) -> NDArray[np.float32]:
-        """Fused scores of all persons, chunk by chunk on the threads of the gallery.
-
-        Only as many chunks as threads wait at a time, so that searches side by side take turns.
-        """
-        fused = np.empty(len(codes.faces), np.float32)
-        meetings = len(query.lineup.meetings)
-        step = max(1, CHUNK_MEETINGS // meetings) if meetings else CHUNK_FACES
-        pending: deque[tuple[slice, Future[Outcome]]] = deque()
-        for start in range(0, len(fused), step):
-            if deadline is not None and deadline():
-                raise Abandoned("the deadline of a search passed before its end")
-            if len(pending) == self._threads:
-                _collect(pending, fused)
-            chunk = slice(start, start + step)
-            pending.append((chunk, self._pool.submit(self._compare, query, codes.part(chunk))))
-        while pending:
-            _collect(pending, fused)
-        return fused
-
-    def _compare(self, query: _Query, codes: Codes) -> Outcome:
-        """Compare a probe with the codes of some persons."""
-        shape = len(codes.faces), len(query.lineup.meetings)
-        raw, cosines = np.empty(shape, np.float32), np.full(shape[0], np.nan, np.float32)
-        for column, (finger, position) in enumerate(query.lineup.meetings):
-            handles = codes.at_position(position)
-            raw[:, column] = self._fingers.compare(query.fingers[finger], handles)
-        face = query.lineup.face
-        if face is not None and self._faces is not None:
-            cosines = self._faces.compare(face.vector, codes.faces)
-        return settle(query.lineup, finger_score(raw), face_score(cosines))
-
-    def _rank(
-        self, rows: NDArray[np.int64], fused: NDArray[np.float32], threshold: float
-    ) -> NDArray[np.int64]:
-        """The rows that reach the threshold, best first, then by reference id."""
-        # In double precision, so that a score is judged as the caller reads it.
-        reached = fused >= np.float64(threshold)
-        rows, fused = rows[reached], fused[reached]
-        return rows[np.lexsort((self._persons.ids(rows), -fused))]
-
-    def _describe(self, query: _Query, rows: NDArray[np.int64]) -> tuple[Candidate, ...]:
-        outcome = self._compare(query, self._persons.codes(rows))
-        ids = self._persons.ids(rows)
-        return tuple(Candidate(int(ids[n]), outcome.describe(n)) for n in range(len(rows)))
-
-    def _keep(
-        self, described: Mapping[FingerPosition, Described], face: FaceTemplate | None
-    ) -> Codes:
-        """Put codes into the columns."""
-        fingers = np.full((1, len(TEN_FINGERS)), ABSENT, np.int64)
-        for position, finger in described.items():
-            fingers[0, position - 1] = self._fingers.add(finger)
-        faces = np.full(1, ABSENT, np.int64)
-        if face is not None:
-            assert self._faces is not None
-            faces[0] = self._faces.add(face.vector)
-        return Codes(fingers, faces)
-
     def _drop(self, reference_id: int) -> bool:
         """Overwrite the codes of a person and forget it."""
-        if reference_id not in self._persons:
+        if reference_id not in self._holdings:
             return False
-        row = self._persons.find(reference_id)
+        row = self._holdings.find(reference_id)
         self._leave(row)
-        codes = self._persons.codes(np.array([row]))
-        for column, handle in self._handles(codes):
-            column.erase(handle)
-        self._persons.remove(row)
+        leaving = self._holdings.clear(row)
         self._erasures += 1
-        self._cooling.append((self._erasures, codes))
+        self._cooling.append((self._erasures, leaving))
         self._release_cooled()
         return True
 
@@ -279,55 +284,29 @@ class Gallery:
         """Use rooms again that no search can be reading: all under way began after the erasure."""
         oldest = min((watch.since for watch in self._watches), default=self._erasures)
         while self._cooling and self._cooling[0][0] <= oldest:
-            for column, handle in self._handles(self._cooling.popleft()[1]):
-                column.reuse(handle)
-
-    def _handles(self, codes: Codes) -> Iterator[tuple[FingerColumn | FaceColumn, int]]:
-        """All codes of one person with the columns that hold them."""
-        for handle in codes.fingers[codes.fingers != ABSENT]:
-            yield self._fingers, int(handle)
-        for handle in codes.faces[codes.faces != ABSENT]:
-            assert self._faces is not None
-            yield self._faces, int(handle)
+            self._holdings.free(self._cooling.popleft()[1])
 
     def _enter(self, row: int) -> None:
         """A row now holds something new: count it in and tell the searches under way."""
-        self._sum += _hash_entry(*self._persons.entry(row))
+        self._sum += _hash_entry(*self._holdings.entry(row))
         self._tell(row)
 
     def _leave(self, row: int) -> None:
         """A row is about to change: count it out and tell the searches under way."""
-        self._sum -= _hash_entry(*self._persons.entry(row))
+        self._sum -= _hash_entry(*self._holdings.entry(row))
         self._tell(row)
 
     def _tell(self, row: int) -> None:
         for watch in self._watches:
             watch.touched.add(row)
 
-    def _adopt_models(self, reference: Reference) -> None:
-        """Refuse templates of other models than the first; those are the gallery's for good."""
-        fingers, face = name_finger_model(reference.fingers), reference.face
-        check_models(fingers, self._finger_model)
-        if face is not None:
-            check_models(face.model, self._face_model)
-            self._faces = self._faces or FaceColumn(len(face.vector))
-            if self._faces.dimensions != len(face.vector):
-                raise Malformed("a face vector is not as long as others of its model")
-            self._face_model = face.model
-        self._finger_model = self._finger_model or fingers
 
-    def _check_probe(self, probe: Reference, lineup: Lineup) -> None:
-        check_models(name_finger_model(probe.fingers), self._finger_model)
-        if lineup.face is not None and self._faces is not None:
-            check_models(lineup.face.model, self._face_model)
-            if self._faces.dimensions != len(lineup.face.vector):
-                raise Malformed("a face vector is not as long as others of its model")
-
-
-def _collect(pending: deque[tuple[slice, Future[Outcome]]], fused: NDArray[np.float32]) -> None:
-    """Wait for the oldest chunk and enter its scores."""
-    chunk, outcome = pending.popleft()
-    fused[chunk] = outcome.result().fused
+def _all_late(works: Sequence[_Work]) -> Deadline | None:
+    """Whether nobody of a batch waits any more; None where somebody waits for ever."""
+    deadlines = [work.deadline for work in works if work.deadline is not None]
+    if len(deadlines) < len(works):
+        return None
+    return lambda: all(late() for late in deadlines)
 
 
 def _check_number(number: int) -> None:

@@ -65,6 +65,10 @@ class Outcome:
     parts: NDArray[np.float32]
     positions: NDArray[np.int8]
 
+    def part(self, wanted: NDArray[np.bool_]) -> Outcome:
+        """The comparisons with some of the references."""
+        return Outcome(self.fused[wanted], self.parts[wanted], self.positions[wanted])
+
     def describe(self, row: int) -> Comparison:
         """The comparison with one reference in the words of the vocabulary."""
         fingers = {
@@ -78,6 +82,15 @@ class Outcome:
             fingers=dict(sorted(fingers.items())),
             face=None if np.isnan(face) else face,
         )
+
+
+def join(outcomes: Sequence[Outcome]) -> Outcome:
+    """The comparisons of one probe with several groups of references, as one."""
+    return Outcome(
+        np.concatenate([one.fused for one in outcomes]),
+        np.concatenate([one.parts for one in outcomes]),
+        np.concatenate([one.positions for one in outcomes]),
+    )
 
 
 def line_up(probe: Reference, *, compare_face: bool = True) -> Lineup:
@@ -120,6 +133,14 @@ def name_finger_model(fingers: Sequence[FingerTemplate]) -> str | None:
     models = {finger.model for finger in fingers}
     if len(models) > 1:
         raise ModelMismatch("the fingers of one reference come from different models")
+    return next(iter(models), None)
+
+
+def name_vector_model(fingers: Sequence[FingerTemplate]) -> str | None:
+    """The model id that all vectors share, None without any; ModelMismatch if they do not."""
+    models = {finger.vector_model for finger in fingers if finger.vector_model}
+    if len(models) > 1:
+        raise ModelMismatch("the vectors of one reference come from different models")
     return next(iter(models), None)
 
 

@@ -33,7 +33,18 @@ from matcher.consolidation import (
     grow,
     relax,
 )
-from matcher.cylinders import COS, OUTLINE_SIDES, PLACE_COLUMNS, WORDS, Described, describe
+from matcher.cylinders import (
+    COS,
+    MAX_MINUTIAE,
+    OUTLINE_SIDES,
+    PLACE_COLUMNS,
+    WORDS,
+    Described,
+    as_words,
+    describe,
+    describe_rows,
+    make_target,
+)
 from matcher.evidence import SIZE, SUPPORT, weigh
 
 __all__ = [
@@ -43,6 +54,7 @@ __all__ = [
     "compare",
     "compare_many",
     "describe",
+    "describe_many",
     "explain",
     "pack",
 ]
@@ -103,6 +115,18 @@ def pack(described: Sequence[Described]) -> PackedDescribed:
         starts,
         counts,
     )
+
+
+def describe_many(fingers: Sequence[NDArray[np.void]]) -> PackedDescribed:
+    """Describe the MINUTIA arrays of many fingers in one call, the interpreter lock released."""
+    sizes = np.array([len(minutiae) for minutiae in fingers], np.int64)
+    counts = np.minimum(sizes, MAX_MINUTIAE)
+    starts = np.cumsum(counts) - counts
+    target = make_target(int(counts.sum()))
+    outlines = np.empty((len(fingers), OUTLINE_SIDES), np.float32)
+    words = np.concatenate([np.empty(0, np.uint64), *(as_words(one) for one in fingers)])
+    describe_rows(words, sizes, starts, (target.places, target.words, outlines))
+    return PackedDescribed(target.places, target.words, outlines, starts, counts.astype(np.int32))
 
 
 def compare(probe: Described, reference: Described) -> float:
@@ -185,11 +209,19 @@ def compare_sides(first: Side, second: Side, scratch: Scratch) -> np.float32:
     return max(score, ZERO)
 
 
-def _digest_kernels() -> str:
-    """Digest of the sources that are compiled together."""
+@njit(nogil=True, error_model="numpy")
+def compare_either(one: Side, other: Side, scratch: Scratch) -> np.float32:
+    """Raw similarity of two sides in whatever order they come."""
+    if is_in_order(one, other):
+        return np.float32(compare_sides(one, other, scratch))
+    return np.float32(compare_sides(other, one, scratch))
+
+
+def digest_kernels(*more: str) -> str:
+    """Digest of the sources that are compiled together, and of those that a caller adds."""
     folder = Path(__file__).parent
     names = ("pairing.py", "evidence.py", "consolidation.py", "candidates.py", "cylinders.py")
-    return sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+    return sha256(b"".join((folder / name).read_bytes() for name in names + more)).hexdigest()
 
 
 def _compile(sources: str) -> Callable[..., int]:
@@ -214,13 +246,10 @@ def _compile(sources: str) -> Callable[..., int]:
             row = rows[rank]
             begin, end = starts[row], starts[row] + counts[row]
             other = Side(places[begin:end], words[begin:end], outlines[row])
-            if is_in_order(probe, other):
-                scores[rank] = compare_sides(probe, other, scratch)
-            else:
-                scores[rank] = compare_sides(other, probe, scratch)
+            scores[rank] = compare_either(probe, other, scratch)
         return len(sources)
 
     return compare_rows
 
 
-_compare_rows = _compile(_digest_kernels())
+_compare_rows = _compile(digest_kernels())

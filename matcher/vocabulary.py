@@ -26,6 +26,10 @@ ending ridge (ISO/IEC 19794-2); kind as in MinutiaKind; quality 0-100."""
 SUBPIXELS = 16
 """Units of a MINUTIA coordinate in one pixel at 500 dpi."""
 
+NO_VECTOR: NDArray[np.int8] = np.zeros(0, np.int8)
+"""The vector of a print that has none; it belongs to no model."""
+NO_VECTOR.flags.writeable = False
+
 
 class FingerPosition(IntEnum):
     """Position codes of ANSI/NIST-ITL; 11 and above are slap images of several fingers."""
@@ -116,6 +120,9 @@ class FingerTemplate:
 
     minutiae: array of MINUTIA, shape (n,); empty for an unusable finger, which never matches.
     width, height: extent of the sample in pixels at 500 dpi. model: id of the extractor.
+    vector: int8, shape (128,), the unit vector in steps of 1/254 (`codes.quantise`); shape (0,)
+    where no finger was seen or no network ran. reliability: 0-100, what the vector is worth in
+    fusion. vector_model: id of the network, empty without a vector.
     """
 
     minutiae: NDArray[np.void]
@@ -125,6 +132,9 @@ class FingerTemplate:
     model: str
     position: FingerPosition = FingerPosition.UNKNOWN
     impression: Impression = Impression.FLAT
+    vector: NDArray[np.int8] = field(default_factory=lambda: NO_VECTOR)
+    reliability: int = 0
+    vector_model: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +181,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One entry of a candidate list. reference_id: the opaque number given at enrolment."""
+    """One entry of a candidate list. reference_id: the opaque number given at enrolment.
+
+    hands_swapped: found by taking the probe's right hand for the left and the other way round;
+    the positions of the comparison are those of the reference.
+    """
 
     reference_id: int
     comparison: Comparison
+    hands_swapped: bool = False

@@ -74,6 +74,7 @@ class Act(StrEnum):
     DELIVER = "DELIVER"
     RECEIVE_NOTICE = "RECEIVE_NOTICE"
     SWEEP = "SWEEP"
+    RE_EMBED = "RE_EMBED"
     REQUEST_SEARCH = "REQUEST_SEARCH"
     VERIFY_SEARCH = "VERIFY_SEARCH"
     READ_SEARCH = "READ_SEARCH"
@@ -114,7 +115,7 @@ class Actor:
 
 
 def node_itself(state: str) -> Actor:
-    """The actor of deliveries, notices and sweeps; no certificate can claim it."""
+    """The actor of deliveries, notices, sweeps and new templates; no certificate can claim it."""
     return Actor(state=state, unit="node", user="node", role=Role.NODE)
 
 
@@ -207,6 +208,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
         Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
+        Act.RE_EMBED: _NODE,
         Act.REQUEST_SEARCH: _REQUESTERS,
         Act.VERIFY_SEARCH: _VERIFIERS,
         Act.READ_SEARCH: {**_REQUESTERS, **_VERIFIERS},

@@ -8,6 +8,7 @@ same before the node answers anyone.
 from __future__ import annotations
 
 import fcntl
+import logging
 import random
 import threading
 import uuid
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interfaces.central.client import CentralClient, Credentials
+from matcher import templates
 from matcher.engine import Engine
 from matcher.gallery import Gallery, digest_entries
 from node.access import PARTITIONS
@@ -29,6 +31,11 @@ from node.vault import open_vault
 
 LOCK_FILE = "node.lock"
 """In the data folder; empty, only its lock counts."""
+
+REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and start it again"
+"""What the operator does about templates that other models made."""
+
+log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -86,18 +93,20 @@ def open_node(
     now: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = draw_id,
     jitter: random.Random | None = None,
+    searchable: bool = True,
 ) -> Node:
     """Open vault and store, load the gallery and prove it.
 
-    Raises NotReady if gallery and store do not agree or another process works on the folder, and
-    VaultUnusable or StoreUnusable.
+    searchable: False for work on the store alone, while nobody is served; the gallery stays empty.
+    Raises NotReady if gallery and store do not agree, references of other models are stored or
+    another process works on the folder, and VaultUnusable or StoreUnusable.
     """
     vault = open_vault(settings.vault_key)
     with ExitStack() as opened:
         lock = opened.enter_context(_lock_folder(settings.data_folder))
         store = open_store(settings.store_url, vault, member_state=settings.member_state)
         opened.callback(store.close)
-        gallery = load_gallery(store)
+        gallery = load_gallery(store, engine) if searchable else Gallery()
         # From here on close() closes them.
         opened.pop_all()
     return Node(
@@ -136,11 +145,16 @@ def connect_centre(settings: Settings) -> CentralClient:
     )
 
 
-def load_gallery(store: Store) -> Gallery:
-    """A gallery of all stored references; NotReady unless its count and digest are the store's."""
+def load_gallery(store: Store, engine: Engine) -> Gallery:
+    """A gallery of all stored references; NotReady unless its count and digest are the store's.
+
+    References of other models than the engine's are refused with what to do, since no probe may
+    be compared with them; those from before there were vectors are compared without.
+    """
     gallery = Gallery()
     with store.read() as transaction:
-        expected = digest_entries(_enrol_all(gallery, biometrics.all_references(transaction)))
+        references = _check_models(engine, biometrics.all_references(transaction))
+        expected = digest_entries(_enrol_all(gallery, references))
         count = biometrics.count_references(transaction)
     if len(gallery) != count or gallery.digest() != expected:
         raise NotReady("the gallery does not hold what the store holds; nothing is answered")
@@ -185,6 +199,21 @@ def _lock_folder(folder: Path) -> BinaryIO:
         lock.close()
         raise NotReady(f"another process works on {folder}") from None
     return lock
+
+
+def _check_models(
+    engine: Engine, references: Iterable[biometrics.StoredReference]
+) -> Iterator[biometrics.StoredReference]:
+    """Pass references on; NotReady at the first of another model, a warning for those without."""
+    outdated = 0
+    for stored in references:
+        if strange := templates.models_of(stored.reference) - set(engine.models):
+            named, ours = ", ".join(sorted(strange)), ", ".join(engine.models)
+            raise NotReady(f"templates of {named} are stored, the matcher has {ours}; {REMEDY}")
+        outdated += not engine.is_current(stored.reference)
+        yield stored
+    if outdated:
+        log.warning("%d references have no vectors and are compared without; %s", outdated, REMEDY)
 
 
 def _enrol_all(

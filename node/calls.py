@@ -195,9 +195,13 @@ def delete_flag(
 
 
 def identify(
-    node: Node, actor: Actor, request: nap_pb2.IdentifyRequest
+    node: Node,
+    actor: Actor,
+    request: nap_pb2.IdentifyRequest,
+    *,
+    deadline: Callable[[], bool] | None = None,
 ) -> nap_pb2.IdentifyResponse:
-    """Search the own references."""
+    """Search the own references. deadline: says whether the caller has stopped waiting."""
     if not 0.0 <= request.threshold <= messages.MAX_THRESHOLD:
         remedy = f"use 0 (the node's) to {messages.MAX_THRESHOLD:.0f}"
         raise FormatRefused("W01 VALUE", "threshold", "is no -10 log10 of a rate", remedy)
@@ -207,6 +211,7 @@ def identify(
         request.capture,
         threshold=request.threshold or None,
         at_most=request.at_most or None,
+        deadline=deadline,
     )
     return messages.identification_to(found)
 
@@ -365,7 +370,6 @@ CALLS: Mapping[str, Call] = {
     "ProposeSecurityFlag": propose_flag,
     "ApproveSecurityFlag": approve_flag,
     "DeleteSecurityFlag": delete_flag,
-    "Identify": identify,
     "Compare": compare,
     "SearchAdmission": search_admission,
     "GetCase": get_case,
@@ -381,4 +385,4 @@ CALLS: Mapping[str, Call] = {
     **clock_calls.CALLS,
     **police_calls.CALLS,
 }
-"""Every call but WatchCase, which is a stream and belongs to the door."""
+"""Every call but WatchCase, a stream, and Identify, which ends with its caller: the door's own."""

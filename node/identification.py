@@ -5,7 +5,7 @@ What other States hold is never searched from here (Art. 40(1)); it comes back a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,12 +45,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnCandidate:
-    """An own data set that the probe resembles; a proposal of the engine, not a hit."""
+    """An own data set that the probe resembles; a proposal of the engine, not a hit.
+
+    hands_swapped: it resembles it with the right hand taken for the left; positions are those of
+    the data set.
+    """
 
     reference_number: str
     score: float
     finger_scores: Mapping[FingerPosition, float]
     face_score: float | None
+    hands_swapped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,13 @@ def identify(
     *,
     threshold: float | None = None,
     at_most: int | None = None,
+    deadline: Callable[[], bool] | None = None,
 ) -> Identification:
     """Search the own references of the categories that the actor works with; nothing is stored.
 
     threshold: default the node's, in -10·log10 of the false match rate of one comparison.
+    deadline: asked meanwhile; once it says True the search ends with Abandoned. Raises Overloaded
+    where too many searches wait.
     """
     deed = Deed(actor, Act.IDENTIFY, Purpose.RESPONSIBILITY)
     with acts.conduct(node, deed):
@@ -101,6 +109,9 @@ def identify(
                 threshold=lowest,
                 at_most=min(wanted, limits.candidates),
                 compare_face=probe.face is not None,
+                deadline=deadline,
+                everyone=False,
+                source=f"{actor.unit}/{actor.user}",
             )
             candidates = _name_candidates(node, found)
             finding = Finding.CANDIDATES if candidates else Finding.NEGATIVE
@@ -155,6 +166,7 @@ def _name_candidates(node: Node, found: tuple[Candidate, ...]) -> tuple[OwnCandi
             score=candidate.comparison.score,
             finger_scores=candidate.comparison.fingers,
             face_score=candidate.comparison.face,
+            hands_swapped=candidate.hands_swapped,
         )
         for candidate in found
         if candidate.reference_id in names

@@ -88,10 +88,15 @@ def check_fields(node: Node, data_set: DataSet, capture: Capture) -> Iterator[Vi
             yield violation
 
 
-def open_retake(node: Node, data_set: DataSet) -> Task:
+FINGERTIPS_HEALED = (
+    "Take the fingerprints again as soon as the condition of the fingertips allows it."
+)
+"""Why fingerprints are mostly taken again."""
+
+
+def open_retake(node: Node, data_set: DataSet, what: str = FINGERTIPS_HEALED) -> Task:
     """Retake when the fingertips allow it; its 48 hours run from the retake, so none run yet."""
     article = deadlines.retake(data_set.category, node.now()).article
-    what = "Take the fingerprints again as soon as the condition of the fingertips allows it."
     number = data_set.reference_number
     return acts.open_task(node, TaskKind.RETAKE, number, what, article=article)
 

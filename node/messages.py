@@ -171,6 +171,7 @@ def identification_to(found: Identification) -> nap_pb2.IdentifyResponse:
                 score=candidate.score,
                 finger_scores=finger_scores_to(candidate.finger_scores),
                 face_score=candidate.face_score,
+                hands_swapped=candidate.hands_swapped,
             )
             for candidate in found.candidates
         ],

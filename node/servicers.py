@@ -18,11 +18,11 @@ from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from interfaces.wire import text
 from interfaces.wire.refusals import violation_of
-from matcher.errors import Abandoned, Malformed
+from matcher.errors import Abandoned, Malformed, Overloaded
 from node import casework, messages
 from node.access import Actor, actor_from_certificate, actor_from_name
 from node.assembly import Node
-from node.calls import CALLS
+from node.calls import CALLS, identify
 from node.errors import (
     AccessDenied,
     NodeError,
@@ -60,6 +60,7 @@ _CODES: Mapping[type[Exception], grpc.StatusCode] = {
     FormatRefused: grpc.StatusCode.INVALID_ARGUMENT,
     Malformed: grpc.StatusCode.INVALID_ARGUMENT,
     Abandoned: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     AccessDenied: grpc.StatusCode.PERMISSION_DENIED,
     NotFound: grpc.StatusCode.NOT_FOUND,
     RequestReused: grpc.StatusCode.ALREADY_EXISTS,
@@ -83,6 +84,7 @@ class Door:
         """The functions that answer these calls."""
         special: Mapping[str, Call] = {
             "EnrolStream": self._enrol_stream,
+            "Identify": self._identify,
             "WatchCase": self._watch_case,
         }
         return {name: special.get(name) or partial(self._answer, name) for name in names}
@@ -96,6 +98,12 @@ class Door:
             if not context.is_active():
                 refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the caller has gone")
             return CALLS[call](self._node, self._actor(context), request)
+
+    def _identify(self, request: nap_pb2.IdentifyRequest, context: grpc.ServicerContext) -> Message:
+        """A search ends with its caller: nobody would hear what it finds."""
+        with _refusing(context):
+            actor = self._actor(context)
+            return identify(self._node, actor, request, deadline=lambda: not context.is_active())
 
     def _enrol_stream(
         self, parts: Iterator[nap_pb2.EnrolStreamRequest], context: grpc.ServicerContext
@@ -198,8 +206,7 @@ def _refusing(context: grpc.ServicerContext) -> Iterator[None]:
         yield
     except tuple(_CODES) as error:
         code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
-        wait = COME_BACK if code is grpc.StatusCode.UNAVAILABLE else None
-        refuse(context, code, _describe(error), _violations(error), wait=wait)
+        refuse(context, code, _describe(error), _violations(error), wait=_wait(code, error))
     except grpc.RpcError:
         raise  # the caller has gone, or was too slow; nobody hears an answer
     except Exception as error:
@@ -214,6 +221,13 @@ def _describe(error: Exception) -> str:
     if isinstance(error, FormatRefused):
         return "ill-formed request"
     return str(error) if isinstance(error, NodeError) else type(error).__name__
+
+
+def _wait(code: grpc.StatusCode, error: Exception) -> timedelta | None:
+    """How long a caller is asked to wait before the same call may succeed; None: it never will."""
+    if isinstance(error, Overloaded):
+        return timedelta(seconds=error.seconds)
+    return COME_BACK if code is grpc.StatusCode.UNAVAILABLE else None
 
 
 def _violations(error: Exception) -> tuple[Violation, ...]:

@@ -91,10 +91,11 @@ def candidates(answer: nap_pb2.IdentifyResponse) -> None:
     outcome = nap_pb2.IdentifyResponse.Outcome.Name(answer.outcome).removeprefix("OUTCOME_")
     console.print(f"[bold]{outcome.lower()}[/bold] among {answer.persons_searched} persons")
     if answer.candidates:
-        table = Table("reference number", "score", "fingers", "face", box=None)
+        table = Table("reference number", "score", "fingers", "face", "", box=None)
         for one in answer.candidates:
             face = f"{one.face_score:.1f}" if one.HasField("face_score") else ""
-            table.add_row(one.reference_number, f"{one.score:.1f}", _scores(one), face)
+            hands = "[yellow]hands swapped[/yellow]" if one.hands_swapped else ""
+            table.add_row(one.reference_number, f"{one.score:.1f}", _scores(one), face, hands)
         console.print(table)
 
 

@@ -9,7 +9,8 @@ import cv2
 import torch
 from torch import Tensor, nn
 
-from matcher.embedding import DIMENSIONS, PATCH_PX
+from matcher.codes import DIMENSIONS
+from matcher.embedding import PATCH_PX
 
 OPSET = 17
 """Operator set that every onnxruntime of the last years reads."""

@@ -1,6 +1,6 @@
 """Makes a trained network part of the project: file, hash and entry of the manifest.
 
-    python -m models.training.release finger-vector-1 .cache/training/vectors/step-012000.onnx
+    python -m models.training.release finger-vector-2 .cache/training/vectors/step-012000.onnx
 
 With --quantise its convolutions become 8-bit, with ranges taken from held-out synthetic prints.
 """
@@ -81,6 +81,14 @@ def enter(model_id: str, sha256: str, manifest: Path = MANIFEST) -> None:
     manifest.write_text(changed, encoding="utf-8")
 
 
+def place_model(model_id: str, content: bytes) -> None:
+    """Write a network beside the manifest and enter its hash; LookupError without an entry."""
+    digest = hashlib.sha256(content).hexdigest()
+    enter(model_id, digest)
+    (MANIFEST.parent / f"{model_id}.onnx").write_bytes(content)
+    click.echo(f"{model_id}: {len(content)} bytes, sha256 {digest}")
+
+
 @click.command()
 @click.argument("model_id")
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
@@ -90,10 +98,7 @@ def main(*, model_id: str, source: Path, small: bool, workplace: Path) -> None:
     """Put the file SOURCE beside the manifest as MODEL_ID and enter its hash."""
     stock = open_stock(workplace, held_out=True) if small else None
     content = quantise(source, stock) if stock else source.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    enter(model_id, digest)
-    (MANIFEST.parent / f"{model_id}.onnx").write_bytes(content)
-    click.echo(f"{model_id}: {len(content)} bytes, sha256 {digest}")
+    place_model(model_id, content)
 
 
 if __name__ == "__main__":

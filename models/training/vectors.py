@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from matcher.embedding import DIMENSIONS, PATCH_PX
+from matcher.codes import DIMENSIONS
+from matcher.embedding import PATCH_PX
 from matcher.spectrum import Floats
 from models.training.networks import (
     DEVICE,

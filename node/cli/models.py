@@ -1,4 +1,4 @@
-"""`eurodac-node models`: prepare and list the nets that the matcher loads."""
+"""`eurodac-node models`: prepare and list the nets, and apply new ones to what is stored."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
+from matcher.engine import Engine
 from matcher.errors import MatcherError
 from models.prepare import MANIFEST, PREPARED, prepare
+from node.assembly import Node, close, open_node
+from node.cli.serving import SETTINGS, explaining
+from node.reembedding import Reembedded, re_embed
+from node.settings import read_settings
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.group("models")
 def models() -> None:
-    """Prepare and list the nets that the matcher loads."""
+    """Prepare and list the nets that the matcher loads; apply new ones to what is stored."""
 
 
 @models.command("prepare")
@@ -62,6 +67,52 @@ def list_models(as_json: bool) -> None:
         row = (entry[key] for key in ("id", "what", "licence", "dimension"))
         table.add_row(*map(str, row), entry["sha256"][:16])
     Console().print(table)
+
+
+@models.command("re-embed")
+@SETTINGS
+@click.option(
+    "--leave-out",
+    is_flag=True,
+    help="Erase templates whose capture is unreadable, and open a task to retake each.",
+)
+def re_embed_command(settings_file: Path | None, leave_out: bool) -> None:
+    """Make all stored templates anew after the models changed, from the stored captures.
+
+    The node must be stopped. Cut off, it is run again and goes on where it was. Exit status 1
+    where captures are unreadable and their templates were not left out.
+    """
+    with explaining():
+        settings = read_settings(settings_file)
+        engine = Engine.open(settings.models or PREPARED)
+        node = open_node(settings, engine=engine, searchable=False)
+        try:
+            made = _re_embed_with_bar(node, leave_out)
+        finally:
+            close(node)
+    click.echo(f"{made.recomputed} templates made anew, {made.current} were current")
+    if not made.unreadable:
+        return
+    click.echo(f"{len(made.unreadable)} captures cannot be read: {' '.join(made.unreadable)}")
+    if made.left_out:
+        click.echo("their templates are erased and tasks ask for new biometrics")
+        return
+    click.echo(
+        "their templates of the old models remain, and the node does not start with them; "
+        "run again with --leave-out to erase these templates and have the biometrics taken again"
+    )
+    raise SystemExit(1)
+
+
+def _re_embed_with_bar(node: Node, leave_out: bool) -> Reembedded:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("templates", total=None)
+        return re_embed(
+            node,
+            leave_out=leave_out,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
 
 
 def _archive_name() -> str:

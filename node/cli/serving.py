@@ -36,7 +36,7 @@ SETTINGS = click.option(
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
+def explaining() -> Iterator[None]:
     """Errors of the trade as one line for the operator."""
     try:
         yield
@@ -57,7 +57,7 @@ def serve(settings_file: Path | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with _explaining():
+    with explaining():
         settings = read_settings(settings_file)
         with server.serve(_open(settings)) as serving:
             click.echo(json.dumps({"ready": True, "port": serving.doorway.port}))
@@ -73,7 +73,7 @@ def vault() -> None:
 @SETTINGS
 def init(settings_file: Path | None) -> None:
     """Draw the node's key and write it to the key file; without it the store cannot be read."""
-    with _explaining():
+    with explaining():
         settings = read_settings(settings_file)
         settings.vault_key.parent.mkdir(parents=True, exist_ok=True)
         create_key_file(settings.vault_key)
@@ -84,7 +84,7 @@ def init(settings_file: Path | None) -> None:
 @SETTINGS
 def sweep(settings_file: Path | None) -> None:
     """Erase what has reached the end of its retention; a serving node does so by itself."""
-    with _explaining():
+    with explaining():
         node = _open(read_settings(settings_file))
         try:
             click.echo(f"{custody.sweep(node)} data sets erased")
@@ -101,7 +101,7 @@ def audit() -> None:
 @SETTINGS
 def verify(settings_file: Path | None) -> None:
     """Check the whole chain; exit status 1 where a link is broken."""
-    with _explaining():
+    with explaining():
         settings = read_settings(settings_file)
         key = open_vault(settings.vault_key)
         store = open_store(settings.store_url, key, member_state=settings.member_state)
@@ -123,7 +123,7 @@ def verify(settings_file: Path | None) -> None:
 @click.option("--unsafe-plaintext", is_flag=True)
 def health(address: str, pki: Path, name: str, unsafe_plaintext: bool) -> None:
     """Ask whether the node is ready to serve; exit status 1 where it is not."""
-    with _explaining():
+    with explaining():
         identity = None if unsafe_plaintext else Identity.in_folder(pki, name)
         station = Station(address, identity=identity)
         healthy = station.is_healthy(timeout=3.0)

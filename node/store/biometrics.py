@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from interfaces.eurodac.categories import Category
 from matcher import templates
@@ -69,6 +69,19 @@ def put_reference(transaction: Transaction, reference_number: str, reference: Re
         )
     )
     return template_id
+
+
+def replace_reference(transaction: Transaction, template_id: int, reference: Reference) -> None:
+    """Write the reference of a gallery number anew; NotFound if it has been erased meanwhile."""
+    mine = _TEMPLATES.c.template_id == template_id
+    number = transaction.connection.execute(
+        select(_TEMPLATES.c.reference_number).where(mine)
+    ).scalar_one_or_none()
+    if number is None:
+        raise NotFound("there is no such reference")
+    encoded = templates.encode(reference)
+    sealed = transaction.seal(encoded, _place(number, "templates", template_id))
+    transaction.connection.execute(update(_TEMPLATES).where(mine).values(content=sealed))
 
 
 def drop_reference(transaction: Transaction, reference_number: str) -> tuple[int, ...]:

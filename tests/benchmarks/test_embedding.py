@@ -23,7 +23,8 @@ from benchmarks.vectors import (
     fuse,
     stack,
 )
-from matcher.embedding import DIMENSIONS, Probe, normalise
+from matcher.codes import DIMENSIONS
+from matcher.embedding import Probe, normalise
 from matcher.features import Features
 from matcher.pose import UPRIGHT, Pose
 from matcher.vocabulary import FingerSample

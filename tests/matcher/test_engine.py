@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
+from matcher import templates
+from matcher.codes import restore
 from matcher.engine import Engine
 from matcher.errors import Malformed, ModelMismatch, ModelUnavailable
 from matcher.extraction import extract_finger
+from matcher.face import EMBEDDING
 from matcher.runtime import PREPARED
 from matcher.vocabulary import (
     FaceSample,
@@ -155,6 +158,37 @@ def test_an_explanation_names_minutiae_of_both_sides() -> None:
     assert len(pairing.pairs) >= 8
     assert pairing.pairs[:, 0].max() < len(mate.minutiae)
     assert pairing.pairs[:, 1].max() < len(finger.minutiae)
+
+
+def test_vectors_of_other_models_are_refused() -> None:
+    reference = draw_reference(3, Draw(minutiae=20))
+    vector = np.full(128, 22, np.int8)
+    ours, theirs = (
+        Reference((replace(reference.fingers[0], vector=vector, vector_model=model),))
+        for model in ("one", "another")
+    )
+    assert ENGINE.compare(ours, ours).score > 0
+    with pytest.raises(ModelMismatch):
+        ENGINE.compare(ours, theirs)
+
+
+def test_an_opened_engine_gives_every_finger_its_vector(
+    with_nets: Engine, two: tuple[FingerSample, ...]
+) -> None:
+    reference = with_nets.extract([*two, BLANK]).reference
+    assert [len(finger.vector) for finger in reference.fingers] == [128, 128, 0]
+    assert {finger.vector_model for finger in reference.fingers[:2]} <= set(with_nets.models)
+    assert templates.models_of(reference) == set(with_nets.models) - {EMBEDDING}
+    stored = templates.decode(templates.encode(reference))
+    for kept, made in zip(stored.fingers, reference.fingers, strict=True):
+        np.testing.assert_array_equal(kept.vector, made.vector)
+        assert kept.reliability == made.reliability
+    mate = with_nets.extract(capture(1, 5, INDEX, MIDDLE)).reference
+    stranger = with_nets.extract(capture(2, 5, INDEX, MIDDLE)).reference
+    cosine = [
+        restore(r.fingers[0].vector) @ restore(stored.fingers[0].vector) for r in (mate, stranger)
+    ]
+    assert cosine[0] > cosine[1] + 0.2
 
 
 def test_photographs_are_embedded_and_the_best_kept(with_nets: Engine) -> None:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
-from matcher import gallery as gallery_module
-from matcher import templates
+from matcher import holdings, templates
 from matcher.engine import Engine
 from matcher.errors import Abandoned, Malformed, ModelMismatch
 from matcher.gallery import Gallery, digest_entries
@@ -79,9 +78,10 @@ def search_stupidly(
 def assert_same(found: Collection[Candidate], expected: Collection[Candidate]) -> None:
     assert [one.reference_id for one in found] == [one.reference_id for one in expected]
     for one, other in zip(found, expected, strict=True):
-        assert one.comparison.score == pytest.approx(other.comparison.score, abs=1e-3)
+        # Faces are kept in 16 bits, which moves a cosine by 1e-5 and a score by some thousandths.
+        assert one.comparison.score == pytest.approx(other.comparison.score, abs=1e-2)
         assert one.comparison.fingers == other.comparison.fingers
-        assert one.comparison.face == pytest.approx(other.comparison.face, abs=1e-3)
+        assert one.comparison.face == pytest.approx(other.comparison.face, abs=1e-2)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_chunks_and_threads_do_not_change_the_answer(
 ) -> None:
     probe = PROBES["some of unknown position"]
     whole = full.search(probe, threshold=0, at_most=60)
-    monkeypatch.setattr(gallery_module, "CHUNK_MEETINGS", 90)
+    monkeypatch.setattr(holdings, "CHUNK_MEETINGS", 90)
     assert full.search(probe, threshold=0, at_most=60) == whole
     one_thread = Gallery(threads=1)
     for reference_id, (partition, reference) in reversed(crowd.items()):
@@ -233,11 +233,9 @@ def test_a_passed_deadline_is_no_negative_answer(full: Gallery) -> None:
 
 def codes_left(gallery: Gallery) -> int:
     """Bytes other than zero in all memory that ever held codes."""
-    left = 0
-    for block in gallery._fingers.blocks:
-        arrays = (block.places, block.words, block.outlines, block.counts)
-        left += sum(int(np.count_nonzero(array)) for array in arrays)
-    faces = gallery._faces.blocks if gallery._faces else ()
+    kept = gallery._holdings
+    left = sum(int(np.count_nonzero(block)) for block in kept._minutiae.blocks)
+    faces = kept._faces.blocks if kept._faces else ()
     return left + sum(int(np.count_nonzero(block)) for block in faces)
 
 
@@ -251,7 +249,7 @@ def test_erasing_overwrites_every_code_in_memory() -> None:
         assert gallery.erase(seed)
         assert codes_left(gallery) < before
     assert codes_left(gallery) == 0
-    assert not gallery._persons._hashes.any()
+    assert not any(slab["content"].any() for slab in gallery._holdings._register._slabs.values())
     assert not gallery.erase(3)
 
 
@@ -261,8 +259,8 @@ def test_erased_rooms_are_used_again() -> None:
         gallery.enrol(round_, draw_reference(round_ % 2, SHORT))
         if round_ >= 2:
             gallery.erase(round_ - 2)
-    assert gallery._fingers._fingers_used <= 60
-    assert gallery._persons._used <= 3
+    assert gallery._holdings._minutiae._used <= 6 * 256
+    assert sum(slab.used for slab in gallery._holdings.planes.slabs) <= 3
 
 
 def test_the_digest_is_that_of_the_store(

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher.gallery import Gallery
-from matcher.persons import Codes
+from matcher.holdings import Holdings
 from matcher.vocabulary import Reference
 
 SHORT = Draw(minutiae=18)
@@ -38,15 +39,17 @@ def test_a_change_in_the_middle_of_a_search_is_in_its_answer(
     gallery = Gallery()
     for reference_id, seed, partition in [(0, 0, 0), (1, 1, 0), (3, 1, 9)]:
         gallery.enrol(reference_id, draw_reference(seed, SHORT), partition=partition)
-    scan, probe = Gallery._scan, probe_of(1)
+    compare, probe = Holdings.compare, probe_of(1)
 
-    def scan_and_change(self: Gallery, *arguments: object) -> object:
-        fused = scan(self, *arguments)  # type: ignore[arg-type]
-        change(gallery)
-        return fused
+    def compare_and_change(self: Holdings, *arguments: object) -> object:
+        outcome = compare(self, *arguments)  # type: ignore[arg-type]
+        if not changed:
+            changed.append(change(gallery))
+        return outcome
 
+    changed: list[object] = []
     with monkeypatch.context() as patched:
-        patched.setattr(Gallery, "_scan", scan_and_change)
+        patched.setattr(Holdings, "compare", compare_and_change)
         during = gallery.search(probe, threshold=0, partitions=frozenset({0}))
     assert during == gallery.search(probe, threshold=0, partitions=frozenset({0}))
     assert not gallery._watches
@@ -101,21 +104,20 @@ def test_rooms_are_not_used_again_while_a_search_may_be_reading_them(
     """A reader may find an erased code overwritten, but never another person's mixed in."""
     gallery = Gallery()
     gallery.enrol(1, draw_reference(1, SHORT))
-    scan, found = Gallery._scan, []
+    compare, shared = Holdings.compare, []
 
-    def scan_beside_changes(self: Gallery, query: object, codes: Codes, late: object) -> object:
-        gallery.erase(1)
-        gallery.enrol(1, draw_reference(1, SHORT))
-        new = gallery._persons.codes(np.array([0]))
-        found.append(
-            set(new.fingers[0]) & set(codes.fingers[0]) | set(new.faces) & set(codes.faces)
-        )
-        return scan(self, query, codes, late)  # type: ignore[arg-type]
+    def compare_beside_changes(self: Holdings, *arguments: Any) -> object:
+        if not gallery._lock.locked():
+            gallery.erase(1)
+            gallery.enrol(1, draw_reference(1, SHORT))
+            old, new = arguments[1], self.handles(np.array([self.find(1)]))
+            shared.append(set(new.minutiae) & set(old.minutiae) | set(new.faces) & set(old.faces))
+        return compare(self, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Gallery, "_scan", scan_beside_changes)
+        patched.setattr(Holdings, "compare", compare_beside_changes)
         gallery.search(probe_of(1), threshold=0)
         gallery.search(probe_of(1), threshold=0)
-    assert found == [set(), set()]
+    assert shared == [set(), set()]
     assert not gallery._cooling
-    assert gallery._fingers._fingers_used == 20
+    assert sum(slab.used for slab in gallery._holdings.planes.slabs) == 2

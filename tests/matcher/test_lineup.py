@@ -8,7 +8,14 @@ import pytest
 from benchmarks.galleries import Draw, draw_reference
 from matcher.errors import ModelMismatch
 from matcher.fusion import fuse
-from matcher.lineup import check_models, is_comparable, line_up, name_finger_model, settle
+from matcher.lineup import (
+    check_models,
+    is_comparable,
+    line_up,
+    name_finger_model,
+    name_vector_model,
+    settle,
+)
 from matcher.vocabulary import TEN_FINGERS, FingerPosition, Reference
 
 WHOLE = draw_reference(0, Draw(minutiae=12))
@@ -97,3 +104,16 @@ def test_models_must_agree_where_both_sides_have_one() -> None:
     assert name_finger_model(()) is None
     with pytest.raises(ModelMismatch):
         name_finger_model((WHOLE.fingers[0], replace(WHOLE.fingers[1], model="other")))
+
+
+def test_the_vectors_of_one_reference_come_from_one_model() -> None:
+    """Fingers without a vector say nothing about the model of the others."""
+    vector = np.full(128, 22, np.int8)
+    bare, seen, other = (
+        replace(finger, vector=vector, vector_model=model) if model else finger
+        for finger, model in zip(WHOLE.fingers[:3], ("", "one", "another"), strict=True)
+    )
+    assert name_vector_model((bare, bare)) is None
+    assert name_vector_model((bare, seen)) == "one"
+    with pytest.raises(ModelMismatch):
+        name_vector_model((seen, bare, other))

@@ -28,6 +28,7 @@ from matcher.pairing import (
     compare,
     compare_many,
     describe,
+    describe_many,
     explain,
     pack,
 )
@@ -191,6 +192,17 @@ def test_many_comparisons_equal_single_ones_bit_for_bit(
     scores = compare_many(probe, pack(stored), np.array(rows, np.int64))
     assert scores.dtype == np.float32
     assert scores.tolist() == [compare(probe, stored[row]) for row in rows]
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [30, 0, MAX_MINUTIAE + 20, 5]], ids=str)
+def test_many_fingers_are_described_as_each_alone(sizes: list[int]) -> None:
+    random = np.random.default_rng(21)
+    stored = [scatter(size, random) for size in sizes]
+    found, expected = describe_many(stored), pack([described(one) for one in stored])
+    for name in ("places", "words", "outlines", "starts", "counts"):
+        one, two = getattr(found, name), getattr(expected, name)
+        assert one.dtype == two.dtype
+        assert np.array_equal(one, two)
 
 
 def test_columns_longer_than_what_they_hold_change_nothing() -> None:

@@ -420,7 +420,7 @@ def test_the_status_tells_size_queue_and_line(
     assert status.gallery_equals_store
     assert status.queued_normal == 1
     assert not status.central_reachable
-    assert len(status.models) == 2
+    assert len(status.models) == 3
 
 
 def test_every_position_code_is_the_standards() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -26,8 +26,9 @@ from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.policy import Policy
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
+from matcher import templates
 from matcher.engine import Engine
-from matcher.vocabulary import FingerPosition
+from matcher.vocabulary import NO_VECTOR, FingerPosition
 from models.synthesis.conditions import TOO_DRY
 
 pb = central_pb2
@@ -517,6 +518,33 @@ def test_everything_is_there_after_a_restart(
     result = reopened.result("DK")
     assert _hits(result) == [stored]
     assert waiting
+    reopened.centre.ledger.close()
+
+
+def test_templates_carry_vectors_and_those_from_before_are_found_without(
+    europe: Europe, tmp_path: Path, engine: Engine, clock: Clock
+) -> None:
+    stored = europe.transmit("GR", Category.IRREGULAR_CROSSING, 1)
+    europe.settle()
+    with europe.centre.ledger.write() as entries:
+        kept = entries.data_set(stored)
+        assert kept is not None
+        assert kept.template is not None
+        reference = templates.decode(kept.template)
+        assert all(len(finger.vector) == 128 for finger in reference.fingers)
+        bare = tuple(
+            replace(finger, vector=NO_VECTOR, reliability=0, vector_model="")
+            for finger in reference.fingers
+        )
+        earlier = templates.encode(replace(reference, fingers=bare))
+        assert earlier.startswith(templates.MAGIC)
+        entries.replace(replace(kept, template=earlier))
+    europe.centre.ledger.close()
+    reopened = Europe(open_centre(tmp_path, engine, now=clock), europe.capture_of)
+    reopened.numbers = itertools.count(2)
+    reopened.transmit("DK", Category.APPLICANT_REG, 1, taking=1)
+    result = reopened.result("DK")
+    assert [hit.data_set.reference_number for hit in result.hits] == [stored]
     reopened.centre.ledger.close()
 
 

@@ -998,9 +998,14 @@ class OwnCandidate(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     FINGER_SCORES_FIELD_NUMBER: _builtins.int
     FACE_SCORE_FIELD_NUMBER: _builtins.int
+    HANDS_SWAPPED_FIELD_NUMBER: _builtins.int
     reference_number: _builtins.str
     score: _builtins.float
     face_score: _builtins.float
+    hands_swapped: _builtins.bool
+    """Found by taking the right hand of the capture for the left and the other way round; positions
+    are those of the data set.
+    """
     @_builtins.property
     def finger_scores(self) -> _containers.RepeatedCompositeFieldContainer[_central_pb2.FingerScore]: ...
     def __init__(
@@ -1010,10 +1015,11 @@ class OwnCandidate(_message.Message):
         score: _builtins.float = ...,
         finger_scores: _abc.Iterable[_central_pb2.FingerScore] | None = ...,
         face_score: _builtins.float | None = ...,
+        hands_swapped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_face_score", b"_face_score", "face_score", b"face_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_face_score", b"_face_score", "face_score", b"face_score", "finger_scores", b"finger_scores", "reference_number", b"reference_number", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_face_score", b"_face_score", "face_score", b"face_score", "finger_scores", b"finger_scores", "hands_swapped", b"hands_swapped", "reference_number", b"reference_number", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__face_score: _TypeAlias = _typing.Literal["face_score"]  # noqa: Y015
     _WhichOneofArgType__face_score: _TypeAlias = _typing.Literal["_face_score", b"_face_score"]  # noqa: Y015

@@ -634,6 +634,8 @@ class IdentificationServiceServicer:
 
     def Identify(self, request, context):
         """1:N over this Member State's own references; nothing stored.
+        RESOURCE_EXHAUSTED with RetryInfo where too many searches wait; DEADLINE_EXCEEDED where the
+        caller's time was over before the end, which is no negative answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

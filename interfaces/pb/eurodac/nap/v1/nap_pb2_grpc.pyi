@@ -182,7 +182,10 @@ class IdentificationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentificationServiceAsyncStub: ...
     Identify: _grpc.UnaryUnaryMultiCallable[_nap_pb2.IdentifyRequest, _nap_pb2.IdentifyResponse]
-    """1:N over this Member State's own references; nothing stored."""
+    """1:N over this Member State's own references; nothing stored.
+    RESOURCE_EXHAUSTED with RetryInfo where too many searches wait; DEADLINE_EXCEEDED where the
+    caller's time was over before the end, which is no negative answer.
+    """
     Compare: _grpc.UnaryUnaryMultiCallable[_nap_pb2.CompareRequest, _nap_pb2.CompareResponse]
     """1:1 of two captures, or of a capture with a stored data set of this Member State."""
     SearchAdmission: _grpc.UnaryUnaryMultiCallable[_nap_pb2.SearchAdmissionRequest, _nap_pb2.SearchAdmissionResponse]
@@ -192,7 +195,10 @@ class IdentificationServiceStub:
 class IdentificationServiceAsyncStub(IdentificationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Identify: _aio.UnaryUnaryMultiCallable[_nap_pb2.IdentifyRequest, _nap_pb2.IdentifyResponse]  # type: ignore[assignment]
-    """1:N over this Member State's own references; nothing stored."""
+    """1:N over this Member State's own references; nothing stored.
+    RESOURCE_EXHAUSTED with RetryInfo where too many searches wait; DEADLINE_EXCEEDED where the
+    caller's time was over before the end, which is no negative answer.
+    """
     Compare: _aio.UnaryUnaryMultiCallable[_nap_pb2.CompareRequest, _nap_pb2.CompareResponse]  # type: ignore[assignment]
     """1:1 of two captures, or of a capture with a stored data set of this Member State."""
     SearchAdmission: _aio.UnaryUnaryMultiCallable[_nap_pb2.SearchAdmissionRequest, _nap_pb2.SearchAdmissionResponse]  # type: ignore[assignment]
@@ -205,7 +211,10 @@ class IdentificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _nap_pb2.IdentifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_nap_pb2.IdentifyResponse, _abc.Awaitable[_nap_pb2.IdentifyResponse]]:
-        """1:N over this Member State's own references; nothing stored."""
+        """1:N over this Member State's own references; nothing stored.
+        RESOURCE_EXHAUSTED with RetryInfo where too many searches wait; DEADLINE_EXCEEDED where the
+        caller's time was over before the end, which is no negative answer.
+        """
 
     @_abc_1.abstractmethod
     def Compare(

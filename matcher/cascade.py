@@ -1,0 +1,151 @@
+"""From a probe to short lists: what the vectors are asked, and how many persons are looked at.
+
+    plan = make_plan(line_up(probe), partitions)
+
+Vectors only choose whose minutiae are compared; how long the lists must be, so that the mate is
+on them, depends on how many fingers the probe has and how reliable their vectors are. A probe is
+read as it is named and with its hands taken for each other, a clerk's commonest mistake; every
+finger of unknown position is looked for at every position that is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from matcher.codes import DIMENSIONS
+from matcher.lineup import Lineup, line_up
+from matcher.pairing import describe
+from matcher.probes import MAX_WEIGHT, Query
+from matcher.shortlist import ShortlistProbe, prepare_probe
+from matcher.vocabulary import TEN_FINGERS, FingerPosition, FingerTemplate, Reference
+
+COARSE_FINGERS = 8
+"""Fingers with which the coarse plane alone makes a list that a mate is on; with fewer, the fine
+planes of those fingers are read at once, which is little more memory than the coarse plane."""
+
+LIST_LENGTHS = ((8, 20), (4, 60), (2, 300), (1, 1000))
+"""Persons whose minutiae are compared, by the number of fingers that a probe has at least."""
+
+WEAK_RELIABILITY = 50
+"""Mean reliability of a probe's vectors below which its list is twice as long."""
+
+SWAPPED_SHARE = 4
+"""The list of the reading with swapped hands is so many times shorter than the other."""
+
+SWAPPED_COST = 10.0
+"""Taken from the score of a comparison with swapped hands: the second way to be called alike then
+adds a tenth to the false match rate, and a mate who needs it scores far above that."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One way to read a probe.
+
+    prints: the fingers described, and whom they meet. named: the query for all fingers with a
+    position, if there is any. loose: one query for each finger of unknown position at each open
+    one. length: persons on the list of each. cost: taken from fused scores. swapped: whether the
+    hands are taken for each other.
+    """
+
+    lineup: Lineup
+    prints: ShortlistProbe
+    named: tuple[Query, ...]
+    loose: tuple[Query, ...]
+    length: int
+    cost: float = 0.0
+    swapped: bool = False
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """All that the planes are asked."""
+        return self.named + self.loose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How a probe is searched. readings: as it is named, then others. partitions: where.
+
+    exact: whether a finger without a vector takes part, so that everyone must be compared.
+    broad: whether the coarse plane can make the list of the first reading.
+    """
+
+    readings: tuple[Reading, ...]
+    partitions: frozenset[int] | None
+    exact: bool
+    broad: bool
+
+    @property
+    def lineup(self) -> Lineup:
+        """The probe as it is named."""
+        return self.readings[0].lineup
+
+
+def make_plan(lineup: Lineup, partitions: frozenset[int] | None) -> Plan:
+    """Turn a probe into readings and queries."""
+    length = find_length(lineup.fingers)
+    given = read(lineup, partitions, length)
+    exact = not all(finger.vector.size for finger in lineup.fingers)
+    readings = [given]
+    if given.named and not exact:
+        crossed = read(swap_hands(lineup), partitions, max(1, length // SWAPPED_SHARE))
+        readings.append(replace(crossed, loose=(), cost=SWAPPED_COST, swapped=True))
+    broad = not exact and not lineup.unknown and len(lineup.known) >= COARSE_FINGERS
+    return Plan(tuple(readings), partitions, exact, broad)
+
+
+def read(lineup: Lineup, partitions: frozenset[int] | None, length: int) -> Reading:
+    """A reading of a probe whose fingers stand where the lineup says."""
+    named = [(one.position, one) for one in lineup.known if one.vector.size]
+    strangers = [one for one in lineup.unknown if one.vector.size]
+    return Reading(
+        lineup=lineup,
+        prints=prepare_probe([describe(finger) for finger in lineup.fingers], lineup.meetings),
+        named=(make_query(named, partitions),) if named else (),
+        loose=tuple(
+            make_query([(position, finger)], partitions)
+            for finger, position in product(strangers, lineup.open_positions)
+        ),
+        length=length,
+    )
+
+
+def make_query(
+    fingers: Iterable[tuple[FingerPosition, FingerTemplate]], partitions: frozenset[int] | None
+) -> Query:
+    """A query for the planes, from fingers and the positions at which they are looked for."""
+    vectors = np.zeros((len(TEN_FINGERS), DIMENSIONS), np.int8)
+    weights = np.zeros(len(TEN_FINGERS), np.int64)
+    for position, finger in fingers:
+        vectors[position - 1] = finger.vector
+        weights[position - 1] = max(1, round(MAX_WEIGHT * finger.reliability / 100))
+    return Query(vectors, weights, partitions)
+
+
+def find_length(fingers: Sequence[FingerTemplate]) -> int:
+    """Persons on a list, from the number and the reliability of a probe's fingers."""
+    if not fingers:
+        return 0
+    length = next(length for least, length in LIST_LENGTHS if len(fingers) >= least)
+    weak = sum(finger.reliability for finger in fingers) < WEAK_RELIABILITY * len(fingers)
+    return 2 * length if weak else length
+
+
+def swap_hands(lineup: Lineup) -> Lineup:
+    """The same probe with its right hand taken for the left and the other way round."""
+    fingers = [replace(finger, position=other_hand(finger.position)) for finger in lineup.fingers]
+    return line_up(Reference(tuple(fingers), lineup.face))
+
+
+def other_hand(position: FingerPosition) -> FingerPosition:
+    """The same finger of the other hand; UNKNOWN stays.
+
+    >>> other_hand(FingerPosition.RIGHT_INDEX).name, other_hand(FingerPosition.LEFT_LITTLE).name
+    ('LEFT_INDEX', 'RIGHT_LITTLE')
+    """
+    if position is FingerPosition.UNKNOWN:
+        return position
+    return FingerPosition((position + 4) % 10 + 1)

@@ -1,0 +1,238 @@
+"""All that a gallery keeps of its persons, in rows: vectors, minutiae, faces, and who they are.
+
+A person has one row in the planes and at most one handle in the column of minutiae and in that of
+faces. Nothing here knows of threads: the gallery lets one change at a time, and tells when no
+reader can hold what was cleared.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.calibration import finger_score
+from matcher.cascade import Plan, Reading
+from matcher.codes import DIMENSIONS, FINGERS
+from matcher.errors import Abandoned, Malformed
+from matcher.face import face_score
+from matcher.face_column import FaceCodes
+from matcher.lineup import (
+    Lineup,
+    Outcome,
+    check_models,
+    is_comparable,
+    join,
+    name_finger_model,
+    name_vector_model,
+    settle,
+)
+from matcher.memory import ABSENT
+from matcher.minutiae_column import MinutiaeColumn
+from matcher.planes import Kind, Planes
+from matcher.register import Handles, Register
+from matcher.shortlist import compare_persons
+from matcher.vocabulary import Reference
+
+CHUNK_MEETINGS = 400
+"""Comparisons of fingers between two looks at the deadline: about 50 ms of one core, with what it
+costs to describe the fingers."""
+
+CHUNK_FACES = 65_536
+"""Faces between two looks at the deadline where no finger is compared: about 10 ms."""
+
+FACE_LIST = 1000
+"""Persons on the list that a face makes: a face tells one person in a thousand from a million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a cleared person held and others may hold later: row and handles."""
+
+    row: int
+    minutiae: int
+    face: int
+
+
+class Holdings:
+    """Rows of persons."""
+
+    def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
+        self._pool, self._threads = pool, threads
+        self.planes = Planes(pool, threads=threads)
+        self._register = Register()
+        self._minutiae = MinutiaeColumn()
+        self._faces: FaceCodes | None = None
+        self._finger_model: str | None = None
+        self._vector_model: str | None = None
+        self._face_model: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._register)
+
+    def __contains__(self, reference_id: object) -> bool:
+        return reference_id in self._register
+
+    def find(self, reference_id: int) -> int:
+        """The row of a person; raises KeyError if there is none."""
+        return self._register.find(reference_id)
+
+    def ids(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Reference ids of rows."""
+        return self._register.ids(rows)
+
+    def entry(self, row: int) -> tuple[int, int, bytes]:
+        """Reference id, partition and content hash of a row, as they enter the digest."""
+        reference_id, content = self._register.entry(row)
+        return reference_id, self.planes.partition_of(row), content
+
+    def handles(self, rows: NDArray[np.int64]) -> Handles:
+        """The handles of some rows, as they are now."""
+        return self._register.handles(rows)
+
+    def add(self, reference_id: int, partition: int, reference: Reference, content: bytes) -> int:
+        """Keep a person, whose id is not there, in a row of its own; content: its hash."""
+        vectors, mask = _gather_vectors(reference)
+        row = self.planes.open_row(self.planes.kind_of(mask))
+        minutiae = self._minutiae.add(
+            {one.position: one.minutiae for one in reference.fingers if is_comparable(one)}
+        )
+        face = ABSENT
+        if reference.face is not None:
+            assert self._faces is not None
+            face = self._faces.add(reference.face.vector)
+        self._register.enter(row, reference_id, minutiae=minutiae, face=face, content=content)
+        # Last, since from here on searches find the row.
+        self.planes.write(row, vectors, mask=mask, partition=partition)
+        return row
+
+    def assign(self, row: int, partition: int) -> None:
+        """Put a person into another partition."""
+        self.planes.assign(row, partition)
+
+    def clear(self, row: int) -> Leaving:
+        """Overwrite all that is kept of a person."""
+        held = self._register.handles(np.array([row]))
+        leaving = Leaving(row, int(held.minutiae[0]), int(held.faces[0]))
+        self.planes.clear(row)
+        if leaving.minutiae != ABSENT:
+            self._minutiae.erase(leaving.minutiae)
+        if leaving.face != ABSENT:
+            assert self._faces is not None
+            self._faces.erase(leaving.face)
+        self._register.remove(row)
+        return leaving
+
+    def free(self, leaving: Leaving) -> None:
+        """Leave the places of a cleared person to others: no reader can hold them any more."""
+        self.planes.free(leaving.row)
+        if leaving.minutiae != ABSENT:
+            self._minutiae.reuse(leaving.minutiae)
+        if leaving.face != ABSENT:
+            assert self._faces is not None
+            self._faces.reuse(leaving.face)
+
+    def keep_live(
+        self, rows: NDArray[np.int64], partitions: frozenset[int] | None
+    ) -> NDArray[np.int64]:
+        """Those of the rows that hold a person of the partitions."""
+        kept: NDArray[np.int64] = rows[self.planes.is_live(rows, partitions)]
+        return kept
+
+    def always_compared(self, plan: Plan) -> NDArray[np.int64]:
+        """Rows that no short list of vectors can name: of persons without vectors, all of them
+        where the probe has a finger without one, and the nearest faces."""
+        kinds = tuple(Kind) if plan.exact else (Kind.BARE,)
+        rows = [self.planes.select(plan.partitions, kinds=kinds)]
+        face = plan.lineup.face
+        if face is not None and self._faces is not None:
+            rows.append(self._find_near(face.vector, self._faces, plan))
+        return np.unique(np.concatenate(rows))
+
+    def _find_near(
+        self, vector: NDArray[np.float32], faces: FaceCodes, plan: Plan
+    ) -> NDArray[np.int64]:
+        """Rows of the nearest faces."""
+        rows = self.planes.select(plan.partitions)
+        cosines = faces.compare(vector, self.handles(rows).faces)
+        rows, cosines = rows[~np.isnan(cosines)], cosines[~np.isnan(cosines)]
+        # By row where equal, so that the list does not depend on how it was sorted.
+        return rows[np.lexsort((rows, -cosines))[:FACE_LIST]]
+
+    def compare(
+        self, reading: Reading, handles: Handles, deadline: Callable[[], bool] | None
+    ) -> Outcome:
+        """Compare a probe with some persons by minutiae and face, chunk by chunk on the threads.
+
+        Only as many chunks as threads wait at a time, so that searches side by side take turns.
+        Raises Abandoned once the deadline says True.
+        """
+        meetings = len(reading.lineup.meetings)
+        step = max(1, CHUNK_MEETINGS // meetings) if meetings else CHUNK_FACES
+        pending: deque[Future[Outcome]] = deque()
+        done: list[Outcome] = []
+        for start in range(0, len(handles.faces), step):
+            if deadline is not None and deadline():
+                raise Abandoned("the deadline of a search passed before its end")
+            if len(pending) == self._threads:
+                done.append(pending.popleft().result())
+            part = handles.part(slice(start, start + step))
+            pending.append(self._pool.submit(self._compare, reading, part))
+        done += [future.result() for future in pending]
+        return join(done) if done else self._compare(reading, handles)
+
+    def _compare(self, reading: Reading, handles: Handles) -> Outcome:
+        """Compare a probe with the codes of some persons."""
+        raw = compare_persons(reading.prints, self._minutiae, handles.minutiae)
+        cosines = np.full(len(handles.faces), np.nan, np.float32)
+        face = reading.lineup.face
+        if face is not None and self._faces is not None:
+            cosines = self._faces.compare(face.vector, handles.faces)
+        return settle(reading.lineup, finger_score(raw), face_score(cosines))
+
+    def adopt_models(self, reference: Reference) -> None:
+        """Refuse templates of other models than the first; those are the gallery's for good."""
+        fingers, vectors = (
+            name_finger_model(reference.fingers),
+            name_vector_model(reference.fingers),
+        )
+        face = reference.face
+        check_models(fingers, self._finger_model)
+        check_models(vectors, self._vector_model)
+        if face is not None:
+            check_models(face.model, self._face_model)
+            self._faces = self._faces or FaceCodes(len(face.vector))
+            if self._faces.dimensions != len(face.vector):
+                raise Malformed("a face vector is not as long as others of its model")
+            self._face_model = face.model
+        self._finger_model = self._finger_model or fingers
+        self._vector_model = self._vector_model or vectors
+
+    def check_probe(self, probe: Reference, lineup: Lineup) -> None:
+        """Refuse probes of other models than the gallery's."""
+        check_models(name_finger_model(probe.fingers), self._finger_model)
+        check_models(name_vector_model(probe.fingers), self._vector_model)
+        if lineup.face is not None and self._faces is not None:
+            check_models(lineup.face.model, self._face_model)
+            if self._faces.dimensions != len(lineup.face.vector):
+                raise Malformed("a face vector is not as long as others of its model")
+
+
+def _gather_vectors(reference: Reference) -> tuple[NDArray[np.int8], int]:
+    """The vectors of a person, int8 (10, 128), and the mask of fingers that have one.
+
+    The mask is empty where a comparable finger has none: short lists could pass it over, and so
+    such a person is always compared by minutiae.
+    """
+    vectors, mask = np.zeros((FINGERS, DIMENSIONS), np.int8), 0
+    for finger in reference.fingers:
+        if finger.vector.size:
+            vectors[finger.position - 1] = finger.vector
+            mask |= 1 << (finger.position - 1)
+        elif is_comparable(finger):
+            return np.zeros_like(vectors), 0
+    return vectors, mask

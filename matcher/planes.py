@@ -1,0 +1,385 @@
+"""The memory of the vector stage: codes of many persons, scanned while they change.
+
+Rows lie in slabs that never move. One thread at a time writes; any number reads, without a lock,
+and may see a row that is half written. A row therefore is empty before its codes change and is
+filled in last, and the gallery scores anew the rows that were touched during a search. A row that
+was cleared holds zeros; it is given away again only after free().
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.codes import (
+    ALL_FINGERS,
+    COARSE_BLOCK,
+    Bytes,
+    Vectors,
+    clear_coarse,
+    clear_fine,
+    make_coarse,
+    make_fine,
+    write_coarse,
+    write_fine,
+)
+from matcher.errors import Abandoned
+from matcher.kernels import Kernels, choose
+from matcher.probes import Query, prepare_coarse, prepare_fine
+from matcher.scans import (
+    DENSE_FINGERS,
+    Best,
+    Rule,
+    Span,
+    make_best,
+    merge,
+    score_places,
+    split_keys,
+)
+
+SLAB_ROWS = 2**17
+"""Rows of a slab: 84 MB of fine codes; pages are claimed when written."""
+
+MAX_ROWS = 2**32
+"""Rows that a key of the scans can tell apart."""
+
+LIVE = 1 << 15
+"""Bit of a mask that says that a row holds a person, if only one without vectors."""
+
+COARSE_PIECE = 2**16
+"""Rows scanned between two looks at the deadline: 0.3 ms of one core, 5 ms for a batch of 32."""
+
+FINE_PIECE = 2**14
+"""The same for fine codes: 1 ms of one core, 15 ms for a batch of 32."""
+
+
+class Kind(IntEnum):
+    """What is kept of a person: many fingers (coarse and fine), few (fine), or no vector."""
+
+    DENSE = 0
+    SPARSE = 1
+    BARE = 2
+
+
+@dataclass(slots=True, eq=False)
+class Slab:
+    """Rows of one kind. coarse, fine: planes as codes.py makes them, None where the kind has none.
+
+    masks: uint16, bit f for finger f, LIVE, 0 for an empty row. partitions: uint32, codes. used:
+    rows from the front that were ever opened.
+    """
+
+    kind: Kind
+    coarse: Bytes | None
+    fine: Bytes | None
+    masks: NDArray[np.uint16]
+    partitions: NDArray[np.uint32]
+    used: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shortlist:
+    """The best rows of a scan: rows int64 (k,), scores float32 (k,) z, best first, then by row."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+    def cut(self, length: int) -> Shortlist:
+        """The best of the list."""
+        return Shortlist(self.rows[:length], self.scores[:length])
+
+
+@dataclass(slots=True, eq=False)
+class _Stage:
+    """Half of a scan: the slabs of some kinds, one probe batch, the best found by each thread."""
+
+    coarse: bool
+    scan: Callable[[Span, Best], None]
+    rule: Rule
+    pieces: list[tuple[int, int, int]]
+    bests: list[Best] = field(default_factory=list)
+
+
+Deadline = Callable[[], bool] | None
+
+
+class Planes:
+    """Rows of codes by number. pool and threads: who scans, and how many of them at a time."""
+
+    def __init__(
+        self, pool: ThreadPoolExecutor, *, threads: int, slab_rows: int = SLAB_ROWS
+    ) -> None:
+        if threads < 1 or slab_rows < 1 or slab_rows % COARSE_BLOCK:
+            raise ValueError(f"planes want a thread and slabs of a multiple of {COARSE_BLOCK} rows")
+        self._pool = pool
+        self._threads = threads
+        self._slab_rows = slab_rows
+        self._kernels: Kernels = choose()
+        self._slabs: list[Slab] = []
+        self._filling: dict[Kind, int] = {}
+        self._free: defaultdict[Kind, list[int]] = defaultdict(list)
+        self._codes: dict[int, int] = {}
+
+    @staticmethod
+    def kind_of(mask: int) -> Kind:
+        """Where a person with vectors of these fingers belongs."""
+        fingers = (mask & ALL_FINGERS).bit_count()
+        if fingers == 0:
+            return Kind.BARE
+        return Kind.DENSE if fingers >= DENSE_FINGERS else Kind.SPARSE
+
+    def open_row(self, kind: Kind) -> int:
+        """An empty row, which is in no scan before it is written."""
+        if self._free[kind]:
+            return self._free[kind].pop()
+        number = self._filling.get(kind)
+        if number is None or self._slabs[number].used == self._slab_rows:
+            number = len(self._slabs)
+            self.add_slab(kind)
+        slab = self._slabs[number]
+        slab.used += 1
+        return number * self._slab_rows + slab.used - 1
+
+    def add_slab(self, kind: Kind) -> Slab:
+        """Append an empty slab, into which rows are opened from then on.
+
+        Whoever loads a snapshot fills it and sets its number of used rows.
+        """
+        rows = self._slab_rows
+        if (len(self._slabs) + 1) * rows > MAX_ROWS:
+            raise ValueError(f"planes hold at most {MAX_ROWS} rows")
+        slab = Slab(
+            kind,
+            make_coarse(rows) if kind is Kind.DENSE else None,
+            None if kind is Kind.BARE else make_fine(rows),
+            np.zeros(rows, np.uint16),
+            np.zeros(rows, np.uint32),
+        )
+        self._filling[kind] = len(self._slabs)
+        self._slabs.append(slab)
+        return slab
+
+    def write(self, row: int, vectors: Vectors, *, mask: int, partition: int) -> None:
+        """Fill an empty row. vectors: int8 (10, 128); mask: the fingers that have one.
+
+        Raises ValueError where the mask does not belong into the row's slab.
+        """
+        slab, place = self._find(row)
+        if self.kind_of(mask) is not slab.kind or mask & ~ALL_FINGERS:
+            raise ValueError("a row takes only a mask of its kind")
+        slab.partitions[place] = self._name(partition)
+        if slab.coarse is not None:
+            write_coarse(slab.coarse, place, vectors, mask)
+        if slab.fine is not None:
+            write_fine(slab.fine, place, vectors, mask)
+        slab.masks[place] = mask | LIVE
+
+    def assign(self, row: int, partition: int) -> None:
+        """Put a person into another partition."""
+        slab, place = self._find(row)
+        slab.partitions[place] = self._name(partition)
+
+    def clear(self, row: int) -> None:
+        """Empty a row and overwrite all its codes with zeros at once."""
+        slab, place = self._find(row)
+        slab.masks[place] = 0
+        slab.partitions[place] = 0
+        if slab.coarse is not None:
+            clear_coarse(slab.coarse, place)
+        if slab.fine is not None:
+            clear_fine(slab.fine, place)
+
+    def free(self, row: int) -> None:
+        """Let a cleared row be opened again: no reader can hold it any more."""
+        slab, place = self._find(row)
+        if slab.masks[place]:
+            raise ValueError("only a cleared row can be used again")
+        self._free[slab.kind].append(row)
+
+    def scan_coarse(
+        self, queries: Sequence[Query], length: int, *, deadline: Deadline = None
+    ) -> list[Shortlist]:
+        """The best rows for each query: of persons with many fingers those whom the coarse codes
+        find, as many as the list is long, scored by fine codes; of those with few fingers the best
+        by fine codes. Raises Abandoned once the deadline says True."""
+        if not queries:
+            return []
+        coarse = self._plan_coarse(queries)
+        fine = self._plan_fine(queries, Kind.SPARSE)
+        self._run([coarse, fine], length, deadline)
+        lists = []
+        for number, query in enumerate(queries):
+            dense, _ = split_keys(merge(coarse.bests, number, length))
+            sparse, scores = split_keys(merge(fine.bests, number, length))
+            again = self.score(query, dense)
+            rows, scores = np.concatenate([dense, sparse]), np.concatenate([again, scores])
+            lists.append(_sort(rows, scores, length))
+        return lists
+
+    def scan_fine(
+        self, queries: Sequence[Query], length: int, *, deadline: Deadline = None
+    ) -> list[Shortlist]:
+        """The best of all rows for each query by fine codes, of the fingers that it has. Raises
+        Abandoned once the deadline says True."""
+        if not queries:
+            return []
+        stage = self._plan_fine(queries, Kind.DENSE, Kind.SPARSE)
+        self._run([stage], length, deadline)
+        return [
+            Shortlist(*split_keys(merge(stage.bests, number, length)))
+            for number in range(len(queries))
+        ]
+
+    def score(self, query: Query, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """z of some rows by fine codes, bit for bit that of the scans; float32 (n,), -inf for rows
+        that are empty, of other partitions, or without a finger in common."""
+        probes, rule = prepare_fine([query], dict(self._codes))
+        scores = np.full(len(rows), -np.inf, np.float32)
+        numbers, places = np.divmod(rows, self._slab_rows)
+        for number in np.unique(numbers):
+            slab = self._slabs[number]
+            if slab.fine is None:
+                continue
+            at = np.flatnonzero(numbers == number)
+            masks = slab.masks[places[at]] & ALL_FINGERS
+            scale = rule.scale[0, masks]
+            valid = (scale > 0) & _is_allowed(rule, slab.partitions[places[at]])
+            sums = score_places(slab.fine, places[at], probes, 0) + rule.base[0, masks]
+            scores[at[valid]] = (sums.astype(np.float32) * scale)[valid]
+        return scores
+
+    def select(
+        self, partitions: Collection[int] | None = None, *, kinds: Collection[Kind] = tuple(Kind)
+    ) -> NDArray[np.int64]:
+        """Rows that hold a person of some partitions, of all if None; int64, ascending."""
+        found = [np.zeros(0, np.int64)]
+        codes = [self._codes[p] for p in partitions or () if p in self._codes]
+        for number, slab in enumerate(tuple(self._slabs)):
+            if slab.kind in kinds:
+                wanted = slab.masks[: slab.used] != 0
+                if partitions is not None:
+                    wanted &= np.isin(slab.partitions[: len(wanted)], codes)
+                found.append(np.flatnonzero(wanted) + number * self._slab_rows)
+        return np.concatenate(found)
+
+    def is_live(
+        self, rows: NDArray[np.int64], partitions: Collection[int] | None
+    ) -> NDArray[np.bool_]:
+        """Whether rows hold a person of some partitions, of all if None; bool (n,)."""
+        live = np.zeros(len(rows), np.bool_)
+        codes = [self._codes[p] for p in partitions or () if p in self._codes]
+        numbers, places = np.divmod(rows, self._slab_rows)
+        for number in np.unique(numbers):
+            slab, at = self._slabs[number], np.flatnonzero(numbers == number)
+            live[at] = slab.masks[places[at]] != 0
+            if partitions is not None:
+                live[at] &= np.isin(slab.partitions[places[at]], codes)
+        return live
+
+    def partition_of(self, row: int) -> int:
+        """The partition of a person."""
+        slab, place = self._find(row)
+        return self.partitions[int(slab.partitions[place])]
+
+    def bytes_used(self) -> int:
+        """Bytes of all rows that were ever opened."""
+        total = 0
+        for slab in tuple(self._slabs):
+            arrays = (slab.coarse, slab.fine, slab.masks, slab.partitions)
+            per_row = sum(a.nbytes for a in arrays if a is not None) // self._slab_rows
+            total += per_row * slab.used
+        return total
+
+    @property
+    def slabs(self) -> tuple[Slab, ...]:
+        """All slabs, for snapshots and for those who check that nothing is left in them."""
+        return tuple(self._slabs)
+
+    @property
+    def partitions(self) -> tuple[int, ...]:
+        """Numbers of the partitions by their codes."""
+        return tuple(self._codes)
+
+    def _find(self, row: int) -> tuple[Slab, int]:
+        number, place = divmod(row, self._slab_rows)
+        return self._slabs[number], place
+
+    def _name(self, partition: int) -> int:
+        """The code of a partition; codes are given in order and never taken back."""
+        return self._codes.setdefault(partition, len(self._codes))
+
+    def _plan_coarse(self, queries: Sequence[Query]) -> _Stage:
+        probes, rule = prepare_coarse(queries, dict(self._codes))
+        scan = self._kernels.coarse
+        pieces = self._cut((Kind.DENSE,), COARSE_PIECE)
+        return _Stage(True, lambda span, best: scan(span, probes, rule, best), rule, pieces)
+
+    def _plan_fine(self, queries: Sequence[Query], *kinds: Kind) -> _Stage:
+        probes, rule = prepare_fine(queries, dict(self._codes))
+        scan = self._kernels.fine
+        pieces = self._cut(kinds, FINE_PIECE)
+        return _Stage(False, lambda span, best: scan(span, probes, rule, best), rule, pieces)
+
+    def _cut(self, kinds: Collection[Kind], step: int) -> list[tuple[int, int, int]]:
+        """Pieces of work: slab, first place, place after the last."""
+        pieces = []
+        for number, slab in enumerate(tuple(self._slabs)):
+            if slab.kind in kinds:
+                end = -(-slab.used // COARSE_BLOCK) * COARSE_BLOCK
+                pieces += [(number, at, min(at + step, end)) for at in range(0, end, step)]
+        return pieces
+
+    def _run(self, stages: Sequence[_Stage], length: int, deadline: Deadline) -> None:
+        """Scan all pieces of all stages on the threads, each of which takes the next one."""
+        if length < 1:
+            raise ValueError("a short list has room for one row")
+        for stage in stages:
+            stage.bests = [make_best(stage.rule, length) for _ in range(self._threads)]
+        # Taking the next item of a list's iterator is one step of the interpreter.
+        pieces = iter([(stage, piece) for stage in stages for piece in stage.pieces])
+        futures = [
+            self._pool.submit(self._work, pieces, thread, deadline)
+            for thread in range(self._threads)
+        ]
+        for future in futures:
+            future.result()
+
+    def _work(
+        self,
+        pieces: Iterator[tuple[_Stage, tuple[int, int, int]]],
+        thread: int,
+        deadline: Deadline,
+    ) -> None:
+        for stage, (number, first, last) in pieces:
+            if deadline is not None and deadline():
+                raise Abandoned("the deadline of a search passed before its end")
+            slab = self._slabs[number]
+            codes = slab.coarse if stage.coarse else slab.fine
+            assert codes is not None
+            sparse = int(slab.kind is Kind.SPARSE)
+            span = Span(
+                codes, slab.masks, slab.partitions, number * self._slab_rows, first, last, sparse
+            )
+            stage.scan(span, stage.bests[thread])
+
+
+def _is_allowed(rule: Rule, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Whether the only probe of a rule wants partitions of these codes."""
+    if rule.everywhere[0]:
+        return np.ones(len(codes), np.bool_)
+    known = codes < rule.allowed.shape[1]
+    allowed: NDArray[np.bool_] = known & rule.allowed[0, np.where(known, codes, 0)]
+    return allowed
+
+
+def _sort(rows: NDArray[np.int64], scores: NDArray[np.float32], length: int) -> Shortlist:
+    """The best of some rows with a score, best first, then by row."""
+    order = np.lexsort((rows, -scores))
+    order = order[scores[order] > -np.inf][:length]
+    return Shortlist(rows[order], scores[order])

@@ -1,0 +1,305 @@
+"""Compiled scans over planes of codes: every person against a batch of probes, the best kept.
+
+Scores are sums of integers, so that all processors agree to the last bit; only the last step, one
+multiplication by a factor that depends on which fingers are common, is in float32:
+
+    score = (sum + base[mask]) * scale[mask]
+
+Here is what is shared by the kernels, whichever adds up the sums: filter, threshold and list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from matcher.codes import (
+    ALL_FINGERS,
+    COARSE_BLOCK,
+    FINE_BLOCK,
+    FINE_SLICES,
+    Bytes,
+    Vectors,
+)
+
+MASKS = ALL_FINGERS + 1
+"""Sets of fingers a person can have: the length of the tables by mask."""
+
+COARSE_CHUNK = 4096
+"""Persons that a batch shares while their codes are near: 160 KiB of a second-level cache."""
+
+FINE_CHUNK = 1024
+"""The same for fine codes: 64 KiB per finger, beside 4 KiB of sums per probe."""
+
+ROOM = 256
+"""Keys beyond those wanted before the best are sorted out: few, so that the limit rises soon."""
+
+NEVER, ALWAYS = np.int32(2**31 - 1), np.int32(-(2**31))
+"""Sums needed where no finger is common, and where every score is welcome."""
+
+
+class Span(NamedTuple):
+    """Persons to scan. codes: a plane of their slab; masks uint16, partitions uint32 by place.
+
+    origin: row number of place 0. first, last: places, multiples of COARSE_BLOCK. sparse: 1 where
+    persons have few fingers, else 0.
+    """
+
+    codes: Bytes
+    masks: NDArray[np.uint16]
+    partitions: NDArray[np.uint32]
+    origin: int
+    first: int
+    last: int
+    sparse: int
+
+
+class CoarseProbes(NamedTuple):
+    """n probes for coarse codes. fingers: int64, which are read; tables: uint8 (n, FINGERS,
+    COARSE_GROUPS, 16), entries up to 62, zero for fingers that a probe lacks."""
+
+    fingers: NDArray[np.int64]
+    tables: Bytes
+
+
+class FineProbes(NamedTuple):
+    """n probes for fine codes. fingers: int64, which are read; vectors: int8 (n, FINGERS,
+    DIMENSIONS) and weights: int32 (n, FINGERS), zero for fingers that a probe lacks."""
+
+    fingers: NDArray[np.int64]
+    vectors: Vectors
+    weights: NDArray[np.int32]
+
+
+class Rule(NamedTuple):
+    """What makes a score of a sum, and who counts, for n probes.
+
+    base: int32 and scale: float32 (n, MASKS), the latter 0 where no finger is common. allowed:
+    bool (n, codes of partitions). everywhere: bool (n,), where allowed does not matter.
+    """
+
+    base: NDArray[np.int32]
+    scale: NDArray[np.float32]
+    allowed: NDArray[np.bool_]
+    everywhere: NDArray[np.bool_]
+
+
+class Best(NamedTuple):
+    """The best of one thread so far, for n probes.
+
+    keys: uint64 (n, length + some room), larger is better, filled up to counts: int64 (n,). limits:
+    uint64 (n,), what a key has to exceed. needs: int32 (n, MASKS), a lower bound of the sum that
+    can exceed it; floors: int32 (n, 2), the least of them for persons with many and few fingers.
+    """
+
+    keys: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+    limits: NDArray[np.uint64]
+    needs: NDArray[np.int32]
+    floors: NDArray[np.int32]
+    length: int
+
+
+DENSE_FINGERS = 8
+"""Fingers from which on a person counts as one with many."""
+
+FEW = np.array([bin(mask).count("1") < DENSE_FINGERS for mask in range(MASKS)])
+"""By mask whether the person has few fingers."""
+
+
+def make_best(rule: Rule, length: int) -> Best:
+    """Empty lists of the given length."""
+    probes = len(rule.base)
+    needs = np.where(rule.scale > 0, ALWAYS, NEVER)
+    floors = np.stack([needs[:, ~FEW].min(axis=1), needs[:, FEW].min(axis=1)], axis=1)
+    return Best(
+        np.zeros((probes, length + ROOM), np.uint64),
+        np.zeros(probes, np.int64),
+        np.zeros(probes, np.uint64),
+        needs,
+        floors,
+        length,
+    )
+
+
+def merge(bests: list[Best], probe: int, length: int) -> NDArray[np.uint64]:
+    """The best keys of all threads for one probe, best first: the same however work was split."""
+    keys = np.concatenate([best.keys[probe, : best.counts[probe]] for best in bests])
+    keys = np.sort(keys)[::-1]
+    return keys[:length]
+
+
+def split_keys(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Rows and scores of keys."""
+    upper = (keys >> np.uint64(32)).astype(np.uint32)
+    bits = np.where(upper >> np.uint32(31), upper ^ np.uint32(1 << 31), ~upper)
+    rows = np.int64(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return rows, bits.view(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def make_key(score: np.float32, row: int) -> np.uint64:
+    """A number that orders as scores do and, where they are equal, falls with the row (< 2^32)."""
+    bits = np.int64(np.float32(score).view(np.int32)) & 0xFFFFFFFF
+    ordered = bits ^ 0xFFFFFFFF if bits >> 31 else bits | 0x80000000
+    return (np.uint64(ordered) << np.uint64(32)) | np.uint64(0xFFFFFFFF - row)
+
+
+@njit(nogil=True, cache=True)
+def _read_score(key: np.uint64) -> np.float32:
+    ordered = np.uint32(key >> np.uint64(32))
+    upper = np.uint32(0x80000000)
+    bits = ordered ^ upper if ordered & upper else ~ordered
+    return np.uint32(bits).view(np.float32)
+
+
+@njit(nogil=True, inline="always")  # inlined, since a call counts references to all arrays
+def _offer(span: Span, rule: Rule, best: Best, at: tuple[int, int, int]) -> None:
+    """Keep a person whose sum is large enough, if the partition is one of those wanted.
+
+    at: probe, place, sum.
+    """
+    probe, place, total = at
+    mask = span.masks[place] & ALL_FINGERS
+    if total < best.needs[probe, mask] or rule.scale[probe, mask] == 0:
+        return
+    if not rule.everywhere[probe]:
+        code = span.partitions[place]
+        if code >= rule.allowed.shape[1] or not rule.allowed[probe, code]:
+            return
+    score = np.float32(np.int32(total + rule.base[probe, mask])) * rule.scale[probe, mask]
+    key = make_key(score, span.origin + place)
+    if key > best.limits[probe]:
+        best.keys[probe, best.counts[probe]] = key
+        best.counts[probe] += 1
+        if best.counts[probe] == best.keys.shape[1]:
+            _sort_out(rule, best, probe)
+
+
+@njit(nogil=True, cache=True)
+def _sort_out(rule: Rule, best: Best, probe: int) -> None:
+    """Keep the best of a full list and raise the limit to the last of them."""
+    keys = best.keys[probe]
+    best.counts[probe] = best.length
+    best.limits[probe] = _move_best(keys, best.length)
+    bar = np.float64(_read_score(best.limits[probe]))
+    best.floors[probe] = NEVER
+    for mask in range(MASKS):
+        scale = np.float64(rule.scale[probe, mask])
+        if scale > 0:
+            # One less: the scores that are compared are rounded to float32.
+            need = np.floor(bar / scale) - rule.base[probe, mask] - 1
+            need = np.int32(min(max(need, np.float64(ALWAYS)), np.float64(NEVER)))
+            best.needs[probe, mask] = need
+            few = int(FEW[mask])
+            best.floors[probe, few] = min(best.floors[probe, few], need)
+
+
+@njit(nogil=True, cache=True)
+def _move_best(keys: NDArray[np.uint64], length: int) -> np.uint64:
+    """Bring the largest keys to the front, in no order; returns the least of them (quickselect)."""
+    low, high, last = 0, len(keys) - 1, length - 1
+    while low < high:
+        pivot = keys[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while keys[left] > pivot:
+                left += 1
+            while keys[right] < pivot:
+                right -= 1
+            if left <= right:
+                keys[left], keys[right] = keys[right], keys[left]
+                left, right = left + 1, right - 1
+        if last <= right:
+            high = right
+        elif last >= left:
+            low = left
+        else:
+            break
+    least: np.uint64 = keys[last]
+    return least
+
+
+@njit(nogil=True, cache=True)
+def settle_coarse(
+    span: Span, rule: Rule, best: Best, results: tuple[int, int, NDArray[np.uint16]]
+) -> None:
+    """Offer the persons of a block. results: place, probe, sums.
+
+    Called only where the largest sum reaches the floor: every call counts references to arrays.
+    """
+    place, probe, sums = results
+    masks, needs = span.masks, best.needs[probe]
+    for lane in range(COARSE_BLOCK):
+        total = int(sums[lane])
+        if total >= needs[masks[place + lane] & ALL_FINGERS]:
+            _offer(span, rule, best, (probe, place + lane, total))
+
+
+@njit(nogil=True, cache=True)
+def settle_fine(
+    span: Span, rule: Rule, best: Best, results: tuple[int, int, NDArray[np.int32]]
+) -> None:
+    """Offer the persons of a chunk. results: first place, place after the last, sums."""
+    start, stop, sums = results
+    masks, needs, floors = span.masks, best.needs, best.floors
+    for probe in range(len(sums)):
+        for first in range(0, stop - start, FINE_BLOCK):
+            peak = int(sums[probe, first])
+            for lane in range(first + 1, first + FINE_BLOCK):
+                peak = max(peak, int(sums[probe, lane]))
+            if peak < floors[probe, span.sparse]:
+                continue
+            for lane in range(first, first + FINE_BLOCK):
+                total = int(sums[probe, lane])
+                if total >= needs[probe, masks[start + lane] & ALL_FINGERS]:
+                    _offer(span, rule, best, (probe, start + lane, total))
+
+
+@njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
+def walk(span: Span, chunk: int) -> Iterator[tuple[int, int]]:
+    """First place and place after the last of every chunk."""
+    for start in range(span.first, span.last, chunk):
+        yield start, min(start + chunk, span.last)
+
+
+@njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
+def team_up(probes: int, size: int) -> Iterator[tuple[int, int]]:
+    """First probe and number of every team: whole ones, then the rest one by one."""
+    whole = probes - probes % size
+    for first in range(0, whole, size):
+        yield first, size
+    for first in range(whole, probes):
+        yield first, 1
+
+
+@njit(nogil=True, cache=True)
+def is_asked(weights: NDArray[np.int32], team: tuple[int, int], finger: int) -> bool:
+    """Whether any probe of a team has the finger."""
+    first, size = team
+    return bool(np.any(weights[first : first + size, finger] != 0))
+
+
+@njit(nogil=True, cache=True)
+def score_places(
+    codes: Bytes, places: NDArray[np.int64], probes: FineProbes, probe: int
+) -> NDArray[np.int32]:
+    """The sums of fine codes of some places for one probe, int32 (n,)."""
+    sums = np.zeros(len(places), np.int32)
+    for finger in probes.fingers:
+        weight = probes.weights[probe, finger]
+        vector = probes.vectors[probe, finger]
+        for number in range(len(places) if weight != 0 else 0):
+            block, person = places[number] // FINE_BLOCK, places[number] % FINE_BLOCK
+            product = 0
+            for piece in range(FINE_SLICES):
+                for j in range(4):
+                    byte = int(codes[finger, block, piece, 4 * person + j])
+                    product += (byte & 15) * int(vector[8 * piece + j])
+                    product += (byte >> 4) * int(vector[8 * piece + 4 + j])
+            sums[number] += weight * product
+    return sums

@@ -1,0 +1,222 @@
+"""The compiled scans: every kernel that the processor offers, the code for those it lacks."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llvmlite import binding, ir
+
+from matcher import kernels as kernels_module
+from matcher.codes import COARSE_GROUPS, FINE_SLICES, FINGERS, make_coarse, make_fine
+from matcher.kernels import ALL_KERNELS, PORTABLE, Kernels, choose, offered
+from matcher.lanes import AVX2, AVX512, I8, I16, I32, I64, emit_coarse, emit_fine
+from matcher.scans import (
+    MASKS,
+    Best,
+    CoarseProbes,
+    FineProbes,
+    Rule,
+    Span,
+    make_best,
+    make_key,
+    merge,
+    split_keys,
+)
+
+PERSONS = 96
+PROBES = 7
+
+scores = st.floats(width=32, allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)
+
+
+@given(scores, scores, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_keys_order_by_score_then_row(one: float, other: float, row: int, last: int) -> None:
+    keys = [int(make_key(np.float32(one), row)), int(make_key(np.float32(other), last))]
+    assert (keys[0] > keys[1]) == ((one, -row) > (other, -last))
+    rows, read = split_keys(np.array(keys, np.uint64))
+    assert rows.tolist() == [row, last]
+    assert read.tolist() == [np.float32(one), np.float32(other)]
+
+
+def draw_rule(rng: np.random.Generator, partitions: int) -> Rule:
+    scale = rng.random((PROBES, MASKS)).astype(np.float32) + np.float32(0.1)
+    scale[:, 0] = 0
+    return Rule(
+        rng.integers(-500, 500, (PROBES, MASKS)).astype(np.int32),
+        scale,
+        rng.random((PROBES, partitions)) < 0.5,
+        rng.random(PROBES) < 0.5,
+    )
+
+
+def rank(rule: Rule, span: Span, sums: Sequence[int], probe: int) -> list[tuple[int, float]]:
+    """Rows and scores of one probe, by a plain loop."""
+    found = []
+    for place in range(span.first, span.last):
+        mask = int(span.masks[place]) & (MASKS - 1)
+        known = span.partitions[place] < rule.allowed.shape[1]
+        wanted = rule.everywhere[probe] or (known and rule.allowed[probe, span.partitions[place]])
+        if rule.scale[probe, mask] > 0 and wanted:
+            total = np.float32(sums[place] + int(rule.base[probe, mask]))
+            found.append((span.origin + place, float(total * rule.scale[probe, mask])))
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+
+def read_best(best: Best, probe: int, length: int) -> list[tuple[int, float]]:
+    rows, found = split_keys(merge([best], probe, length))
+    return list(zip(rows.tolist(), found.tolist(), strict=True))
+
+
+def draw_span(rng: np.random.Generator, codes: np.ndarray) -> Span:
+    masks = rng.integers(0, MASKS, PERSONS).astype(np.uint16) | np.uint16(1 << 15)
+    masks[rng.random(PERSONS) < 0.1] = 0
+    partitions = rng.integers(0, 4, PERSONS).astype(np.uint32)
+    return Span(codes, masks, partitions, 1000, 32, PERSONS, 1)
+
+
+@pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
+@pytest.mark.parametrize("fingers", [range(FINGERS), [0], [3, 9]])
+@pytest.mark.parametrize("length", [5, PERSONS])
+def test_coarse_scans_are_sums_of_table_entries(
+    monkeypatch: pytest.MonkeyPatch, kernels: Kernels, fingers: Sequence[int], length: int
+) -> None:
+    rng = np.random.default_rng(len(fingers))
+    codes = make_coarse(PERSONS)
+    codes[:] = rng.integers(0, 256, codes.shape, np.uint8)
+    # The largest entries everywhere for one probe: nothing runs over.
+    tables = rng.integers(0, 63, (PROBES, FINGERS, COARSE_GROUPS, 16), np.uint8)
+    tables[1] = 62
+    span, rule = draw_span(rng, codes), draw_rule(rng, 3)
+    best = make_best(rule, length)
+    kernels.coarse(span, CoarseProbes(np.array(fingers), tables), rule, best)
+    for probe in range(PROBES):
+        sums = [0] * PERSONS
+        for place in range(PERSONS):
+            block, person = divmod(place, 32)
+            for finger in fingers:
+                for group in range(COARSE_GROUPS):
+                    byte = codes[block, COARSE_GROUPS * finger + group, person % 16]
+                    nibble = byte >> 4 if person >= 16 else byte & 15
+                    sums[place] += int(tables[probe, finger, group, nibble])
+        assert read_best(best, probe, length) == rank(rule, span, sums, probe)[:length]
+
+
+@pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
+@pytest.mark.parametrize("fingers", [range(FINGERS), [0], [3, 9]])
+def test_fine_scans_are_weighted_products(kernels: Kernels, fingers: Sequence[int]) -> None:
+    rng = np.random.default_rng(len(fingers))
+    codes = make_fine(PERSONS)
+    codes[:] = rng.integers(0, 256, codes.shape, np.uint8)
+    # The largest products everywhere for one person and two probes: nothing runs over.
+    codes[:, 3, :, :4] = 255
+    vectors = rng.integers(-127, 128, (PROBES, FINGERS, 128)).astype(np.int8)
+    weights = rng.integers(0, 17, (PROBES, FINGERS)).astype(np.int32)
+    vectors[1], vectors[2], weights[1:3] = 127, -127, 16
+    span, rule = draw_span(rng, codes), draw_rule(rng, 3)
+    best = make_best(rule, PERSONS)
+    kernels.fine(span, FineProbes(np.array(fingers), vectors, weights), rule, best)
+    pieces = codes.reshape(FINGERS, PERSONS // 16, FINE_SLICES, 16, 4).astype(np.int64)
+    low, high = pieces & 15, pieces >> 4
+    # From [finger, block, piece, person, j] to [finger, person, dimension].
+    nibbles = np.stack([low, high], axis=4).transpose(0, 1, 3, 2, 4, 5)
+    nibbles = nibbles.reshape(FINGERS, PERSONS, 128)
+    for probe in range(PROBES):
+        products = np.einsum("fpd,fd->fp", nibbles, vectors[probe].astype(np.int64))
+        sums = (products * weights[probe][:, None])[list(fingers)].sum(axis=0).tolist()
+        assert read_best(best, probe, PERSONS) == rank(rule, span, sums, probe)
+
+
+@pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
+def test_a_list_that_overflows_keeps_the_best(
+    monkeypatch: pytest.MonkeyPatch, kernels: Kernels
+) -> None:
+    rng = np.random.default_rng(3)
+    persons, length = 6400, 40
+    codes = make_fine(persons)
+    codes[:] = rng.integers(17, 256, codes.shape, np.uint8)
+    shape = PROBES, FINGERS
+    vectors = rng.integers(-20, 21, (*shape, 128)).astype(np.int8)
+    weights = rng.integers(0, 17, shape).astype(np.int32)
+    masks = rng.integers(0, MASKS, persons).astype(np.uint16)
+    span = Span(codes, masks, np.zeros(persons, np.uint32), 7, 0, persons, 1)
+    rule = draw_rule(rng, 3)
+    probes = FineProbes(np.arange(FINGERS), vectors, weights)
+    short, whole = make_best(rule, length), make_best(rule, persons)
+    kernels.fine(span, probes, rule, short)
+    kernels.fine(span, probes, rule, whole)
+    for probe in range(PROBES):
+        assert short.limits[probe] > 0 or not short.counts[probe]
+        assert whole.limits[probe] == 0
+        assert read_best(short, probe, length) == read_best(whole, probe, length)
+
+
+def test_kernels_that_disagree_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
+        PORTABLE.fine(span, probes, rule, best)
+        best.keys[0, 0] += np.uint64(1 << 32)
+
+    broken = Kernels("broken", frozenset(), PORTABLE.coarse, wrong)
+    monkeypatch.setattr(kernels_module, "offered", lambda: (broken, PORTABLE))
+    with caplog.at_level(logging.WARNING):
+        assert choose.__wrapped__() is PORTABLE
+    assert "broken" in caplog.text
+
+
+def test_kernels_are_offered_by_the_features_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose() is offered()[0]
+    for features, names in {
+        "+avx2,-avx512f": ["avx2", "portable"],
+        "": ["portable"],
+        "+avx2,+avx512f,+avx512bw,+avx512vnni": ["avx512", "avx2", "portable"],
+        "+avx2,+avx512f,+avx512bw": ["avx2", "portable"],
+    }.items():
+        monkeypatch.setattr("numba.core.config.CPU_FEATURES", features)
+        assert [kernels.name for kernels in offered()] == names
+    assert ALL_KERNELS[-1] is PORTABLE
+
+
+def assemble(
+    arguments: list[object], body: Callable[[ir.IRBuilder, Sequence[object]], None]
+) -> str:
+    """Machine code for a processor that this one need not be."""
+    module = ir.Module()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), "kernel")
+    builder = ir.IRBuilder(function.append_basic_block())
+    body(builder, function.args)
+    builder.ret_void()
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    parsed = binding.parse_assembly(str(module))
+    target = binding.Target.from_triple(binding.get_default_triple())
+    machine = target.create_target_machine(cpu="icelake-server", opt=3)
+    return str(machine.emit_assembly(parsed))
+
+
+@pytest.mark.parametrize(("width", "register"), [(AVX2, "ymm"), (AVX512, "zmm")])
+def test_coarse_codes_are_looked_up_in_whole_registers(width: int, register: str) -> None:
+    pointers = [I8.as_pointer(), I64.as_pointer(), I64, I8.as_pointer(), I16.as_pointer()]
+
+    def body(builder: ir.IRBuilder, given: Sequence[object]) -> None:
+        emit_coarse(builder, given[0], (given[1], given[2]), [(given[3], given[4])], width=width)
+
+    lines = [line for line in assemble(pointers, body).splitlines() if "vpshufb" in line]
+    per_finger = 2 * 16 * COARSE_GROUPS // width
+    assert sum(register in line for line in lines) == per_finger
+
+
+@pytest.mark.parametrize(("width", "instruction"), [(AVX2, "vpmaddubsw"), (AVX512, "vpdpbusd")])
+def test_fine_codes_are_multiplied_in_whole_registers(width: int, instruction: str) -> None:
+    pointers = [I8.as_pointer(), I8.as_pointer(), I32, I32.as_pointer()]
+
+    def body(builder: ir.IRBuilder, given: Sequence[object]) -> None:
+        emit_fine(builder, given[0], [(given[1], given[2], given[3])], width=width)
+
+    lines = [line for line in assemble(pointers, body).splitlines() if instruction in line]
+    register = "ymm" if width == AVX2 else "zmm"
+    assert lines
+    assert all(register in line for line in lines)
