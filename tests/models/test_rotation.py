@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from matcher.embedding import normalise
+from matcher.embedding import DIMENSIONS, MODEL, Embedder, normalise
+from matcher.runtime import MANIFEST
 from matcher.spectrum import Floats
-from models.training.rotate import append_rotation, read_axes
+from models.training import rotate
+from models.training.rotate import ROTATED, append_rotation, embed_rows, press, read_axes
 
 
 def make_network(weights: Floats) -> bytes:
@@ -75,3 +78,28 @@ def test_no_network_is_turned_twice(rng: np.random.Generator, spread: Floats) ->
     axes = read_axes(spread)
     with pytest.raises(ValueError, match="already"):
         append_rotation(append_rotation(network, axes), axes)
+
+
+def test_the_shipped_network_ends_in_a_rotation() -> None:
+    graph = onnx.load(MANIFEST.parent / f"{MODEL}.onnx").graph
+    (weights,) = [one for one in graph.initializer if one.name == ROTATED]
+    axes = numpy_helper.to_array(weights)
+    assert axes.dtype == np.float32
+    np.testing.assert_allclose(axes.T @ axes, np.eye(DIMENSIONS), atol=1e-5)
+    assert graph.node[-1].output[0] == graph.output[0].name
+    assert graph.node[-1].name == ROTATED
+
+
+def test_the_shipped_network_puts_most_into_the_leading_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of other fingers than those from which the axes were read."""
+    monkeypatch.setattr(rotate, "FINGERS_AT_ONCE", 12)
+    embedder = Embedder.open(MANIFEST.parent)
+    vectors = np.stack(list(embed_rows(embedder, press(5_000_000))))
+    assert len(vectors) > 12
+    assert vectors.shape[1] == DIMENSIONS
+    power = (vectors**2).mean(axis=0)
+    quarters = power.reshape(4, -1).sum(axis=1)
+    assert np.all(np.diff(quarters) < 0)
+    assert quarters[0] > 3 * quarters[3]
