@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -226,6 +227,7 @@ def open_file(path: Path) -> onnxruntime.InferenceSession:
 @click.option("--strangers", type=click.Path(path_type=Path), default=STRANGERS)
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, help="Result folder.")
 @click.option("--brief", is_flag=True, help="Print the means alone and write nothing.")
+@click.option("--without-speed", is_flag=True, help="On a busy machine: leave times out.")
 @click.option("--fit-evidence", is_flag=True, help="Print the constants of matcher.embedding.")
 def main(
     *,
@@ -238,6 +240,7 @@ def main(
     strangers: Path,
     out: Path,
     brief: bool,
+    without_speed: bool,
     fit_evidence: bool,
 ) -> None:
     """Measure the vector on sets of real prints."""
@@ -256,7 +259,9 @@ def main(
     listed = list(measure_short_list(vectors, persons))
     measures += listed
     measures += measure_baseline(embedder, shards, prints)
-    measures += measure_speed(vectors, open_file(vector) if vector else open_session(models, MODEL))
+    if not without_speed:
+        session = open_file(vector) if vector else open_session(models, MODEL)
+        measures += measure_speed(vectors, session)
     for one in measures:
         click.echo(describe(one))
     chosen = f"{', '.join(sets)}; {len(prints)} prints"
@@ -268,13 +273,16 @@ def main(
 def measure_all(vectors: Vectors) -> Iterator[Measure]:
     """Error rates as the matcher compares, and as plain cosines of one vector on either side."""
     drawn = {count: draw_persons(vectors, count) for count in (1, *FINGER_COUNTS)}
-    ways = {
-        "embedding": Comparison.by_evidence(vectors),
+    evidence = Comparison.by_evidence(vectors)
+    yield from measure(evidence)
+    yield from measure_persons(evidence, drawn)
+    plainer = {
         "best_cosine": Comparison.by_best_cosine(vectors),
         "cosine": Comparison.by_cosine(vectors),
     }
-    for prefix, comparison in ways.items():
-        yield from measure(comparison, prefix)
+    for prefix, comparison in plainer.items():
+        for one in summarise(comparison):
+            yield replace(one, measure=f"{prefix}_eer_{one.measure}_all_pairs")
         yield from measure_persons(comparison, drawn, prefix)
 
 

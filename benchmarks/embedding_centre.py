@@ -1,6 +1,6 @@
 """Takes from the vectors what all real prints have in common, which synthetic prints lack.
 
-    python -m benchmarks.embedding_centre finger-vector-2
+    python -m benchmarks.embedding_centre finger-vector-3
 
 The network never saw a real print; it answers to all of them with a common part, about 0.4 of a
 vector's length, that says nothing about the finger. The command measures the mean vector of odd
