@@ -14,11 +14,12 @@ import click
 import cv2
 import matplotlib
 
-from benchmarks.embedding import Vectors, gather, open_file, summarise
+from benchmarks.embedding import open_file, summarise
 from benchmarks.prints import DATA, SETS, Print, read_set
 from benchmarks.results import FOLDER, Measure, write
+from benchmarks.vectors import Comparison, embed_features
 from matcher.embedding import Embedder
-from matcher.features import Features, read_features
+from matcher.features import read_features
 from matcher.pose import MODEL as POSE_MODEL
 from matcher.pose import PoseFinder
 from matcher.runtime import PREPARED, open_session
@@ -33,14 +34,8 @@ def measure_run(
     """The number of each network in its order, and its error rates in per cent."""
     features = [read_features(one.sample) for one in prints]
     for number, path in enumerate(networks, 1):
-        vectors = embed(Embedder(finder, open_file(path)), features, prints)
-        yield number, {one.measure: one.value for one in summarise(vectors)}
-
-
-def embed(embedder: Embedder, features: Sequence[Features], prints: Sequence[Print]) -> Vectors:
-    """The vectors of maps that were read before."""
-    embedded = [embedder.embed_features(one) for one in features]
-    return gather(embedded, prints, [0.0] * len(prints))
+        vectors = embed_features(Embedder(finder, open_file(path)), features, prints)
+        yield number, {one.measure: one.value for one in summarise(Comparison.by_cosine(vectors))}
 
 
 def draw(steps: Sequence[int], rows: Sequence[dict[str, float]], path: Path) -> None:

@@ -35,6 +35,9 @@ VOTE_PX = VOTE_CELLS * STEP_PX
 NEIGHBOURS = 2
 """Votes this far from the strongest belong to the same peak."""
 
+APART = 2 * NEIGHBOURS
+"""Another peak lies further than this many votes, 64 pixels or 3 mm, from the stronger ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pose:
@@ -70,9 +73,12 @@ class PoseFinder:
 
     def find(self, flow: Floats) -> Pose:
         """The pose of a print from the flow of `matcher.features`, shape (3, rows, columns)."""
-        padded = pad(flow)
-        (votes,) = self._session.run(None, {"flow": padded[None]})
-        return decode(np.asarray(votes, np.float32)[0])
+        return self.find_several(flow, 1)[0]
+
+    def find_several(self, flow: Floats, count: int) -> tuple[Pose, ...]:
+        """The most likely poses of a print at different places, the likeliest first."""
+        (votes,) = self._session.run(None, {"flow": pad(flow)[None]})
+        return decode_several(np.asarray(votes, np.float32)[0], count)
 
 
 def pad(flow: Floats) -> Floats:
@@ -83,16 +89,29 @@ def pad(flow: Floats) -> Floats:
 
 
 def decode(votes: Floats) -> Pose:
-    """Read the pose from votes, shape (5, rows, columns).
+    """Read the likeliest pose from votes, as decode_several."""
+    return decode_several(votes, 1)[0]
+
+
+def decode_several(votes: Floats, count: int) -> tuple[Pose, ...]:
+    """Read the poses of the strongest peaks from votes, shape (5, rows, columns).
 
     The planes are: strength (logit), offset x and y in units of VOTE_PX, cosine and sine of the
     direction.
     """
     share = np.exp(votes[0] - votes[0].max())
     share /= share.sum()
-    row, column = np.unravel_index(int(np.argmax(share)), share.shape)
-    near = (around(int(row)), around(int(column)))
-    weight = share[near]
+    poses: list[Pose] = []
+    for _ in range(count):
+        row, column = (int(k) for k in np.unravel_index(int(np.argmax(share)), share.shape))
+        poses.append(read_peak(votes, share, (around(row), around(column))))
+        share[around(row, APART), around(column, APART)] = 0
+    return tuple(poses)
+
+
+def read_peak(votes: Floats, share: Floats, near: tuple[slice, slice]) -> Pose:
+    """The mean of the votes of one peak; without any votes left, their place and confidence 0."""
+    weight = share[near] + np.float32(1e-12)
     rows, columns = (axis[near] for axis in np.indices(share.shape))
     _, right, down, cosine, sine = votes[(slice(None), *near)]
     mass = float(weight.sum())
@@ -100,13 +119,13 @@ def decode(votes: Floats) -> Pose:
         x=to_pixels(float((weight * (columns + right)).sum()) / mass),
         y=to_pixels(float((weight * (rows + down)).sum()) / mass),
         angle=float(np.arctan2((weight * sine).sum(), (weight * cosine).sum())),
-        confidence=mass,
+        confidence=float(share[near].sum()),
     )
 
 
-def around(place: int) -> slice:
+def around(place: int, reach: int = NEIGHBOURS) -> slice:
     """The votes of one peak along one axis."""
-    return slice(max(0, place - NEIGHBOURS), place + NEIGHBOURS + 1)
+    return slice(max(0, place - reach), place + reach + 1)
 
 
 def to_pixels(votes: float) -> float:

@@ -29,6 +29,9 @@ MASTER_PX = 608
 PAD_MIDDLE_PX = MASTER_PX / 2
 """Row and column of the middle of the pad, the origin of pad coordinates."""
 
+FLAT_PX = (496, 416)
+"""Rows and columns of the middle of a master that flat prints show, of thumbs as well."""
+
 PERIOD_LIMITS_PX = (6.5, 13.0)
 """Shortest and longest ridge period that is grown (human ridges: 0.35 to 0.65 mm)."""
 
@@ -70,14 +73,24 @@ class Finger:
 
 
 def grow_finger(
-    rng: np.random.Generator, position: FingerPosition, pattern: PatternClass, build: Build
+    rng: np.random.Generator,
+    position: FingerPosition,
+    pattern: PatternClass,
+    build: Build,
+    *,
+    flat_only: bool = False,
 ) -> Finger:
-    """Grow one finger of a class; the same generator state gives the same finger."""
+    """Grow one finger of a class; the same generator state gives the same finger.
+
+    flat_only: leave the skin beyond FLAT_PX without ridges, which takes half the time and gives
+    another finger.
+    """
     layout = draw_layout(rng, pattern, build.size)
     x, y = _pad_grid(MASTER_PX // 2, 2.0)
     orientation = orientation_at(layout, x, y)
     period = draw_period(rng, layout, build)
-    ridges = grow_ridges(rng, orientation, period)
+    grown = FLAT_PX if flat_only else (MASTER_PX, MASTER_PX)
+    ridges = _grow_middle(rng, orientation, period, grown)
     fine_orientation = enlarge_orientation(orientation, (MASTER_PX, MASTER_PX))
     return Finger(
         position=position,
@@ -87,6 +100,16 @@ def grow_finger(
         minutiae=_inside(find_minutiae(ridges, fine_orientation)),
         pose=_find_pose(layout),
     )
+
+
+def _grow_middle(
+    rng: np.random.Generator, orientation: Floats, period: Floats, grown: tuple[int, int]
+) -> Floats:
+    """Ridges of a master in its middle, `grown` pixels wide; nothing around it."""
+    edges = [(MASTER_PX - side) // 2 for side in grown]
+    middle = tuple(slice(edge // 2, (MASTER_PX - edge) // 2) for edge in edges)
+    ridges = grow_ridges(rng, orientation[middle], period[middle])
+    return np.pad(ridges, [(edge, edge) for edge in edges])
 
 
 def _pad_grid(side: int, step: float) -> tuple[Floats, Floats]:

@@ -55,9 +55,13 @@ class Person:
 
     Fingers are grown when first asked for (about 0.3 s each) and kept with the person: some
     4 MB per finger, so drop persons that are done.
+
+    flat_only: grow only what flat prints show, in half the time, for load and galleries. The
+    fingers are others than those of the whole person, of the same classes and build.
     """
 
     seed: int
+    flat_only: bool = False
     _grown: dict[FingerPosition, Finger] = field(default_factory=dict, repr=False, compare=False)
     _phalanges: dict[FingerPosition, Skin] = field(default_factory=dict, repr=False, compare=False)
 
@@ -103,7 +107,8 @@ class Person:
             pores=traits.pores,
             creases=traits.creases,
         )
-        return grow_finger(rng, position, self.classes[position], build)
+        pattern = self.classes[position]
+        return grow_finger(rng, position, pattern, build, flat_only=self.flat_only)
 
 
 def capture_fingers(

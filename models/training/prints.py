@@ -11,6 +11,7 @@ later. A shard that exists is not made again, so a run that was cut off is conti
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from matcher.features import MAP_STEP_PX, Features, read_features
 from matcher.spectrum import STEP_PX
 from matcher.vocabulary import TEN_FINGERS, FingerSample
-from models.synthesis.conditions import draw_condition
+from models.synthesis.conditions import Condition, draw_condition
 from models.synthesis.fingers import Finger, Pose
 from models.synthesis.impressions import impress
 from models.synthesis.persons import Person, generator
@@ -37,6 +38,9 @@ FINGERS_PER_SHARD, PRINTS_PER_FINGER = 64, 8
 
 FRAME_PX = (400, 360)
 """Rows and columns of a flat impression at 500 dpi; the maps of all prints have its shape."""
+
+WHOLE_FRAME = (slice(0, FRAME_PX[0]), slice(0, FRAME_PX[1]))
+"""What a sensor sees that cuts nothing off."""
 
 SENSOR_LEAST_PX = 240
 """The smallest sensor side that is imitated, 12 mm."""
@@ -75,9 +79,12 @@ def make_shard(number: int) -> Shard:
     """Grow the fingers of one shard and press each of them several times."""
     cv2.setNumThreads(1)
     first = number * FINGERS_PER_SHARD
-    rows = [
-        row for finger in range(first, first + FINGERS_PER_SHARD) for row in press_finger(finger)
-    ]
+    fingers = range(first, first + FINGERS_PER_SHARD)
+    return gather([row for finger in fingers for row in press_finger(finger)])
+
+
+def gather(rows: Sequence[Row]) -> Shard:
+    """A shard of single prints."""
     ridges, inside, flow, pose, coverage, fingers = zip(*rows, strict=True)
     return Shard(
         ridges=np.stack(ridges),
@@ -106,13 +113,23 @@ def press_finger(number: int) -> list[Row]:
     return [press_once(finger, (number, take)) for take in range(PRINTS_PER_FINGER)]
 
 
-def press_once(finger: Finger, seed: tuple[int, int]) -> Row:
-    """One impression as maps on the whole frame, wherever the sensor ended."""
+def press_once(
+    finger: Finger,
+    seed: tuple[int, int],
+    *,
+    spare: Callable[[Condition], Condition] = lambda drawn: drawn,
+    whole: bool = False,
+) -> Row:
+    """One impression as maps on the whole frame, wherever the sensor ended.
+
+    spare: takes faults from the condition that was drawn. whole: no sensor cuts it off. Neither
+    changes anything else about the impression.
+    """
     rng = generator(_STREAM, *seed)
     shares = [share for _, share in SURFACES]
     surface = SURFACES[int(rng.choice(len(SURFACES), p=shares))][0]
-    one = impress(finger, rng, condition=draw_condition(rng), surface=surface)
-    rows, columns = draw_sensor(rng)
+    one = impress(finger, rng, condition=spare(draw_condition(rng)), surface=surface)
+    rows, columns = WHOLE_FRAME if whole else draw_sensor(rng)
     seen = FingerSample(np.ascontiguousarray(one.sample.image[rows, columns]), one.sample.dpi)
     ridges, inside, flow = place(read_features(seen), (rows.start, columns.start))
     pose: Pose = one.truth.pose
@@ -122,7 +139,7 @@ def press_once(finger: Finger, seed: tuple[int, int]) -> Row:
 def draw_sensor(rng: np.random.Generator) -> tuple[slice, slice]:
     """The part of the frame that a sensor sees, beginning on a cell of the flow."""
     if rng.random() < WHOLE_FRAMES:
-        return slice(0, FRAME_PX[0]), slice(0, FRAME_PX[1])
+        return WHOLE_FRAME
     parts = []
     for length in FRAME_PX:
         side = int(rng.integers(SENSOR_LEAST_PX, length + 1)) // STEP_PX * STEP_PX
@@ -159,13 +176,17 @@ def write_shard(number: int, workplace: Path = WORKPLACE) -> Path:
     """Make a shard unless it is there, whole or not at all."""
     path = shard_path(number, workplace)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shard = make_shard(number)
-        unfinished = path.with_name(f"{path.stem}.{os.getpid()}.part")
-        with unfinished.open("wb") as file:
-            np.savez(file, **{name: getattr(shard, name) for name in Shard.__slots__})
-        unfinished.replace(path)
+        keep_shard(make_shard(number), path)
     return path
+
+
+def keep_shard(shard: Shard, path: Path) -> None:
+    """Write a shard, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.part")
+    with unfinished.open("wb") as file:
+        np.savez(file, **{name: getattr(shard, name) for name in Shard.__slots__})
+    unfinished.replace(path)
 
 
 def read_shard(path: Path) -> Shard:

@@ -1,6 +1,6 @@
 """Makes a trained network part of the project: file, hash and entry of the manifest.
 
-    python -m models.training.release finger-vector-2 .cache/training/vectors/step-012000.onnx
+    python -m models.training.release finger-vector-3 .cache/training/vectors/step-012000.onnx
 
 With --quantise its convolutions become 8-bit, with ranges taken from held-out synthetic prints.
 """

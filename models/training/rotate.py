@@ -1,6 +1,6 @@
 """Turns the vectors of a trained network so that they are ordered by falling variance.
 
-    python -m models.training.rotate finger-vector-2
+    python -m models.training.rotate finger-vector-3
 
 A rotation changes no cosine, but a search that looks at signs or at leading numbers first then
 finds most of a vector in them. The axes are the principal ones of vectors of synthetic prints that

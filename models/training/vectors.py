@@ -23,11 +23,19 @@ from torch.nn import functional
 from matcher.codes import DIMENSIONS
 from matcher.embedding import PATCH_PX
 from matcher.spectrum import Floats
-from models.training.networks import DEVICE, VectorNet, prepare, write_onnx
+from models.training.networks import (
+    DEVICE,
+    FULL,
+    HAS_SHORT_FLOATS,
+    VectorNet,
+    Widths,
+    prepare,
+    write_onnx,
+)
 from models.training.prints import WORKPLACE
 from models.training.schedule import Plan, Training
 from models.training.stock import Stock, open_stock
-from models.training.views import Spoiling, draw_view, invent, stripe
+from models.training.views import USUAL, Spoiling, draw_view, invent, stripe
 
 SHARPNESS = 22.0
 """Factor from cosines to logits."""
@@ -57,14 +65,14 @@ class Batch:
 class Classifier(nn.Module):
     """The network and one direction for each finger."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, widths: Widths = FULL) -> None:
         super().__init__()
-        self.network = VectorNet()
+        self.network = VectorNet(widths)
         self.directions = nn.Parameter(torch.randn(classes, DIMENSIONS) * 0.1)
 
     def forward(self, views: Tensor) -> Tensor:
         """Cosines of views with every finger, shape (n, classes)."""
-        with torch.autocast(DEVICE.type, torch.bfloat16):
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=HAS_SHORT_FLOATS):
             vectors = self.network(views)
         unit = functional.normalize(vectors.float())
         return unit @ functional.normalize(self.directions).T
@@ -77,10 +85,16 @@ def lose(cosines: Tensor, batch: Batch, margin: float) -> Tensor:
     return functional.cross_entropy(SHARPNESS * (cosines - taken), batch.label)
 
 
-def draw_batch(stock: Stock, classes: NDArray[np.int64], step: int, plan: Plan) -> Batch:
+def draw_batch(
+    stock: Stock,
+    classes: NDArray[np.int64],
+    step: int,
+    plan: Plan,
+    *,
+    how: Spoiling = USUAL,
+) -> Batch:
     """The views of a step, half of them mirrored."""
     rng = np.random.default_rng((plan.seed, step))
-    how = Spoiling()
     chosen = rng.integers(0, len(stock), plan.batch)
     views = np.stack([draw_view(stock, int(index), rng, how) for index in chosen])
     invent(views, rng, how.invented)
@@ -98,7 +112,7 @@ def draw_batch(stock: Stock, classes: NDArray[np.int64], step: int, plan: Plan) 
 def judge(network: nn.Module, views: Floats, finger: NDArray[np.int32]) -> float:
     """Equal error rate of held-out fingers, per cent."""
     network.eval()
-    with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16):
+    with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16, enabled=HAS_SHORT_FLOATS):
         parts = [network(part.to(DEVICE)) for part in torch.from_numpy(views).split(128)]
     unit = functional.normalize(torch.cat(parts).float()).cpu().numpy()
     first, second = np.triu_indices(len(unit), 1)

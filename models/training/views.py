@@ -44,6 +44,9 @@ class Spoiling:
     striped: float = 0.2
 
 
+USUAL = Spoiling()
+"""How the shipped network was trained."""
+
 MISSED_FACTOR = 3.0
 """How much further than usual a missed pose lies."""
 

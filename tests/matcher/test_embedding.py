@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
+from matcher.codes import DIMENSIONS
 from matcher.embedding import (
     CORE_AT_PX,
-    DIMENSIONS,
     PATCH_PX,
     Embedded,
     Embedder,
     cut,
     normalise,
+    weigh,
 )
 from matcher.features import MAP_STEP_PX, Features
 from matcher.pose import UPRIGHT, Pose
@@ -138,6 +139,34 @@ def test_normalising_leaves_nothing_at_nothing() -> None:
     rows = np.array([[3, 4], [0, 0]], np.float32)
     expected = np.array([[0.6, 0.8], [0, 0]], np.float32)
     np.testing.assert_allclose(normalise(rows), expected, atol=1e-6)
+
+
+def test_a_probe_has_the_vector_of_its_print_first_and_others_beside(
+    embedder: Embedder,
+    samples: dict[tuple[int, int], FingerSample],
+    embedded: dict[tuple[int, int], Embedded],
+) -> None:
+    key = (PERSONS[2], 1)
+    probe = embedder.embed_probe(samples[key])
+    assert len(probe.vectors) in {3, 5}
+    assert probe.reliability == embedded[key].reliability
+    np.testing.assert_allclose(probe.vectors[0], embedded[key].vector, atol=0.02)
+    np.testing.assert_allclose(np.linalg.norm(probe.vectors, axis=1), 1.0, atol=1e-5)
+    assert (probe.vectors[1:] @ probe.vectors[0]).max() < 0.99
+
+
+def test_a_probe_without_a_finger_gives_no_evidence(embedder: Embedder) -> None:
+    probe = embedder.embed_probe(FingerSample(np.full((300, 300), 255, np.uint8), 500.0))
+    assert probe.vectors.shape == (1, DIMENSIONS)
+    assert weigh(np.array(0.9), np.array(0.8), np.array(probe.reliability)) == 0.0
+
+
+def test_evidence_grows_with_the_cosine_and_more_so_for_reliable_prints() -> None:
+    cosine = np.linspace(-0.2, 1.0, 13)
+    sure, unsure = (weigh(cosine, np.array(r), np.array(r)) for r in (0.9, 0.3))
+    assert (np.diff(sure) > 0).all()
+    assert sure[-1] > unsure[-1] > 0
+    assert sure[0] < unsure[0] < 0
 
 
 @pytest.mark.real

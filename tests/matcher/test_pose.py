@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from matcher.features import read_features
-from matcher.pose import MARGIN_CELLS, Pose, PoseFinder, decode, pad, to_pixels, to_votes
+from matcher.pose import (
+    MARGIN_CELLS,
+    Pose,
+    PoseFinder,
+    decode,
+    decode_several,
+    pad,
+    to_pixels,
+    to_votes,
+)
 from matcher.runtime import MANIFEST
 from matcher.vocabulary import FingerPosition, FingerSample
 from models.synthesis.impressions import Print
@@ -96,3 +105,12 @@ def test_the_core_is_found_at_the_same_skin_when_the_picture_is_cut(
     assert part.x + 24 == pytest.approx(whole.x, abs=10)
     assert part.y + 32 == pytest.approx(whole.y, abs=10)
     assert part.angle == pytest.approx(whole.angle, abs=0.2)
+
+
+def test_several_poses_lie_apart_and_the_likeliest_comes_first() -> None:
+    planes = votes(12, 20)
+    planes[0, 25, 5], planes[0, 13, 22] = 18, 19
+    first, second = decode_several(planes, 2)
+    assert first == decode(planes)
+    assert (second.x, second.y) == pytest.approx((to_pixels(5.5), to_pixels(24.75)), abs=0.1)
+    assert second.confidence < first.confidence

@@ -13,6 +13,9 @@ from matcher.embedding import CORE_AT_PX, PATCH_PX, cut
 from matcher.features import MAP_STEP_PX, Features
 from matcher.pose import Pose
 from matcher.spectrum import STEP_PX
+from matcher.vocabulary import TEN_FINGERS
+from models.synthesis.fingers import FLAT_PX, MASTER_PX
+from models.synthesis.persons import Person
 from models.training import prints
 from models.training.prints import (
     FRAME_PX,
@@ -21,6 +24,7 @@ from models.training.prints import (
     draw_sensor,
     make_shard,
     place,
+    press_once,
     read_shard,
     shard_path,
     write_shard,
@@ -89,6 +93,25 @@ def test_the_same_number_gives_the_same_shard(
     assert all(
         np.array_equal(getattr(shard, name), getattr(again, name)) for name in Shard.__slots__
     )
+
+
+def test_a_print_that_is_spared_differs_in_nothing_else() -> None:
+    finger = Person(5, flat_only=True).finger(TEN_FINGERS[5])
+    usual, again, whole = (
+        press_once(finger, (5, 0), **choice) for choice in ({}, {}, {"whole": True})
+    )
+    assert np.array_equal(usual[0], again[0])
+    assert usual[3] == whole[3]
+    assert whole[1].sum() >= usual[1].sum()
+
+
+def test_fingers_for_flat_prints_have_no_ridges_beyond_them() -> None:
+    skin = Person(5, flat_only=True).finger(TEN_FINGERS[5]).skin
+    rows, columns = ((MASTER_PX - side) // 2 for side in FLAT_PX)
+    ridges = skin.ridges
+    assert not ridges[:rows].any()
+    assert not ridges[:, :columns].any()
+    assert np.abs(ridges[rows:-rows, columns:-columns]).mean() > 0.3
 
 
 def test_a_shard_that_is_there_is_not_made_again(
