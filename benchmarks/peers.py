@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from usearch.index import MetricKind, search
+from usearch.compiled import MetricKind
+from usearch.index import search
 
 from benchmarks.population import Population, fill, make_many
 from benchmarks.results import Measure
@@ -67,13 +69,23 @@ def race(population: Population, persons: int, seconds: float) -> Iterator[Measu
     for name, rank in make_peers(matrix):
         places = rank(unit)
         theirs = 100 * float(np.mean([mates[n] in rows[places[n]] for n in range(PROBES)]))
-        one = scale / (repeat(lambda n, r=rank: r(unit[n % PROBES][None]), seconds).p50_ms / 1000)
-        many = BATCH * scale / (repeat(lambda _, r=rank: r(unit[:BATCH]), seconds).p50_ms / 1000)
+        one = scale / (repeat(partial(ask_one, rank, unit), seconds).p50_ms / 1000)
+        many = BATCH * scale / (repeat(partial(ask_batch, rank, unit), seconds).p50_ms / 1000)
         yield from _tell(name, one, many, theirs)
         if theirs >= recall and name.startswith("faiss"):
             best_single, best_batched = max(best_single, one), max(best_batched, many)
     yield Measure("ratio_best_faiss_single", single / best_single, "x", 1.5, True)
     yield Measure("ratio_best_faiss_batched", batched / best_batched, "x", 3.0, True)
+
+
+def ask_one(rank: Ranked, probes: Floats, number: int) -> object:
+    """One search."""
+    return rank(probes[number % len(probes)][None])
+
+
+def ask_batch(rank: Ranked, probes: Floats, _: int) -> object:
+    """A batch of searches."""
+    return rank(probes[:BATCH])
 
 
 def make_matrix(population: Population, rows: NDArray[np.int64]) -> Floats:
@@ -104,7 +116,7 @@ def make_peers(matrix: Floats) -> Iterator[tuple[str, Ranked]]:
         if not index.is_trained:
             index.train(training)
         index.add(matrix)
-        yield name, lambda probes, i=index: np.asarray(i.search(probes, LIST)[1], np.int64)
+        yield name, partial(rank_by_index, index)
     binary = faiss.IndexBinaryFlat(WIDTH)
     binary.add(np.packbits(matrix > 0, axis=1))
     yield (
@@ -126,6 +138,11 @@ def make_peers(matrix: Floats) -> Iterator[tuple[str, Ranked]]:
         ),
     )  # fmt: skip
     yield "numpy", lambda probes: rank_plainly(matrix, probes)
+
+
+def rank_by_index(index: faiss.Index, probes: Floats) -> NDArray[np.int64]:
+    """The best by an index of faiss."""
+    return np.asarray(index.search(probes, LIST)[1], np.int64)
 
 
 def quantise_bytes(vectors: Floats) -> NDArray[np.int8]:

@@ -133,8 +133,9 @@ def _write_rows(
     vectors = np.empty((FINGERS, DIMENSIONS), np.int8)
     for place in range(len(masks)):
         _make_vectors(pool, first + place, vectors)
-        write_coarse(coarse, place, vectors, np.int64(masks[place]))
-        write_fine(fine, place, vectors, np.int64(masks[place]))
+        mask = int(masks[place])
+        write_coarse(coarse, place, vectors, mask)
+        write_fine(fine, place, vectors, mask)
 
 
 def make_vectors(pool: Vectors, row: int) -> Vectors:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numba import njit
@@ -33,7 +34,7 @@ from matcher.fusion import find_threshold
 from matcher.gallery import COARSE_LIST, SEARCH_THREADS, Gallery
 from matcher.lineup import line_up
 from matcher.minutiae_column import HEADER_WORDS, ROOM_WORDS
-from matcher.planes import SLAB_ROWS
+from matcher.planes import SLAB_ROWS, Planes
 from matcher.probes import IMPOSTOR_SIGMA, Query
 from matcher.vocabulary import FingerPosition, Reference
 
@@ -64,6 +65,9 @@ TARGETS_10M: dict[str, tuple[float | None, float | None]] = {
 COARSE_BYTES = FINGERS * COARSE_DIMENSIONS // 8
 FINE_BYTES = DIMENSIONS // 2
 """Bytes read of a person by the coarse scan, and of a finger by the fine one."""
+
+SCANS = (("exhaustive10", 20), ("search4", 60), ("search2", 300), ("search1", 1000))
+"""Exact scans and the lists that the cascade makes with so many fingers."""
 
 LADDER = (10_000, 100_000, 1_000_000, 10_000_000)
 """Sizes at which latency is drawn."""
@@ -201,33 +205,48 @@ def measure_scans(stage: Stage, tag: str, bandwidth: float, seconds: float) -> I
     share = rows * COARSE_BYTES / bandwidth / (coarse.p50_ms / 1000)
     yield Measure("search10_roofline_share", share, "", 0.75, True)
     batch = repeat(lambda _: planes.scan_coarse(whole[:BATCH], COARSE_LIST), seconds)
-    yield Measure(
-        f"search10_{tag}_batched_per_s", 1000 * BATCH / batch.p50_ms, "1/s",
-        150.0 if tag == "10m" else None, True,
-    )  # fmt: skip
-    for name, length in (
-        ("exhaustive10", 20),
-        ("search4", 60),
-        ("search2", 300),
-        ("search1", 1000),
-    ):
-        queries = whole if name == "exhaustive10" else [
-            one.named[0] for one in stage.readings(CUTS[name.removeprefix("search")])
-        ]  # fmt: skip
-        fingers = np.count_nonzero(queries[0].weights)
-        one = repeat(lambda n, q=queries, k=length: planes.scan_fine([q[n % PROBES]], k), seconds)
-        many = repeat(lambda _, q=queries, k=length: planes.scan_fine(q[:BATCH], k), seconds)
-        goal = TARGETS_10M.get(name, (None, None)) if tag == "10m" else (None, None)
-        yield Measure(f"{name}_{tag}_ms", one.p50_ms, "ms", goal[0])
-        yield Measure(f"{name}_{tag}_batched_ms", many.p50_ms / BATCH, "ms", goal[1])
-        share = rows * FINE_BYTES * fingers / bandwidth / (one.p50_ms / 1000)
+    goal = 150.0 if tag == "10m" else None
+    rate = 1000 * BATCH / batch.p50_ms
+    yield Measure(f"search10_{tag}_batched_per_s", rate, "1/s", goal, True)
+    for name, length in SCANS:
+        queries = whole
+        if name != "exhaustive10":
+            cut = CUTS[name.removeprefix("search")]
+            queries = [one.named[0] for one in stage.readings(cut)]
+        one = repeat(partial(scan_one, planes, queries, length), seconds)
+        many = repeat(partial(scan_batch, planes, queries, length), seconds)
+        goals = TARGETS_10M.get(name, (None, None)) if tag == "10m" else (None, None)
+        yield Measure(f"{name}_{tag}_ms", one.p50_ms, "ms", goals[0])
+        yield Measure(f"{name}_{tag}_batched_ms", many.p50_ms / BATCH, "ms", goals[1])
+        read = rows * FINE_BYTES * np.count_nonzero(queries[0].weights)
+        share = float(read) / bandwidth / (one.p50_ms / 1000)
         yield Measure(f"{name}_roofline_share", share, "", None, True)
     for size in (1, 2, 4, 8, 16, 32):
-        lap = repeat(lambda _, k=size: planes.scan_coarse(whole[:k], COARSE_LIST), seconds / 2)
-        yield Measure(
-            f"coarse10_{tag}_batch_{size}_per_s", 1000 * size / lap.p50_ms, "1/s", None, True
-        )
+        lap = repeat(partial(scan_coarsely, planes, whole[:size]), seconds / 2)
+        rate = 1000 * size / lap.p50_ms
+        yield Measure(f"coarse10_{tag}_batch_{size}_per_s", rate, "1/s", None, True)
     yield from measure_whole(stage, tag, seconds)
+
+
+def scan_one(planes: Planes, queries: Sequence[Query], length: int, number: int) -> object:
+    """One search by fine codes."""
+    return planes.scan_fine([queries[number % len(queries)]], length)
+
+
+def scan_batch(planes: Planes, queries: Sequence[Query], length: int, _: int) -> object:
+    """A batch of searches by fine codes."""
+    return planes.scan_fine(queries[:BATCH], length)
+
+
+def scan_coarsely(planes: Planes, queries: Sequence[Query], _: int) -> object:
+    """Some searches by coarse codes, in one batch."""
+    return planes.scan_coarse(queries, COARSE_LIST)
+
+
+def look_for(stage: Stage, probes: Sequence[Reference], number: int) -> bool:
+    """A whole search of everyone; whether it found somebody with swapped hands."""
+    found = stage.gallery.search(probes[number % len(probes)], threshold=40.0)
+    return any(one.hands_swapped for one in found)
 
 
 def measure_whole(stage: Stage, tag: str, seconds: float) -> Iterator[Measure]:
@@ -236,19 +255,10 @@ def measure_whole(stage: Stage, tag: str, seconds: float) -> Iterator[Measure]:
     yield Measure(f"everyone10_{tag}_p50_ms", every.p50_ms, "ms")
     for name, cut in (*CUTS.items(), ("1_unknown", unname)):
         if name != "10":
-            probes = [cut(one) for one in stage.captures]
-            laps = repeat(
-                lambda n, p=probes: stage.gallery.search(p[n % PROBES], threshold=40.0), seconds
-            )
+            laps = repeat(partial(look_for, stage, [cut(one) for one in stage.captures]), seconds)
             yield Measure(f"whole{name}_{tag}_p50_ms", laps.p50_ms, "ms")
     crossed = [Reference(swap_hands(line_up(one)).fingers) for one in stage.captures]
-    laps = repeat(
-        lambda n: any(
-            one.hands_swapped
-            for one in stage.gallery.search(crossed[n % PROBES], threshold=THRESHOLD)
-        ),
-        seconds,
-    )
+    laps = repeat(partial(look_for, stage, crossed), seconds)
     yield Measure(f"swapped10_{tag}_p50_ms", laps.p50_ms, "ms")
     yield Measure(f"swapped10_{tag}_found", laps.found_percent, "%", None, True)
 

@@ -51,10 +51,11 @@ from matcher.scans import (
     FineProbes,
     Rule,
     Span,
+    find_lane,
     is_asked,
     make_best,
     merge,
-    settle_coarse,
+    offer,
     settle_fine,
     team_up,
     walk,
@@ -88,13 +89,18 @@ def _add_coarse(
 @njit(nogil=True, cache=True)
 def _coarse_portable(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     sums, peaks = np.empty((1, COARSE_BLOCK), np.uint16), np.empty(1, np.uint16)
-    floors = best.floors
+    floors, needs = best.floors, best.needs
+    masks, sparse = span.masks, span.sparse
     for start, stop in walk(span, COARSE_CHUNK):
         for probe in range(len(probes.tables)):
             for place in range(start, stop, COARSE_BLOCK):
                 _add_coarse(span.codes, probes, (sums, peaks), (place // COARSE_BLOCK, probe))
-                if np.int32(peaks[0]) >= floors[probe, span.sparse]:
-                    settle_coarse(span, rule, best, (place, probe, sums[0]))
+                if np.int32(peaks[0]) < floors[probe, sparse]:
+                    continue
+                lane = find_lane(sums, masks, needs, (place, probe, 0, 0))
+                while lane < COARSE_BLOCK:
+                    offer(span, rule, best, (probe, place + lane, int(sums[0, lane])))
+                    lane = find_lane(sums, masks, needs, (place, probe, 0, lane + 1))
 
 
 @njit(nogil=True, cache=True)
@@ -102,6 +108,7 @@ def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> No
     codes, fingers, tables = span.codes, probes.fingers, probes.tables
     sums = np.empty((PAIR_COARSE, COARSE_BLOCK), np.uint16)
     peaks, floors = np.empty(PAIR_COARSE, np.uint16), best.floors
+    masks, needs, sparse = span.masks, best.needs, span.sparse
     for start, stop in walk(span, COARSE_CHUNK):
         for probe, size in team_up(len(tables), PAIR_COARSE):
             for place in range(start, stop, COARSE_BLOCK):
@@ -111,8 +118,14 @@ def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> No
                 else:
                     coarse_2_avx2(codes, fingers, tables, sums, peaks, block, probe)
                 for number in range(size):
-                    if np.int32(peaks[number]) >= floors[probe + number, span.sparse]:
-                        settle_coarse(span, rule, best, (place, probe + number, sums[number]))
+                    if np.int32(peaks[number]) < floors[probe + number, sparse]:
+                        continue
+                    lane = find_lane(sums, masks, needs, (place, probe + number, number, 0))
+                    while lane < COARSE_BLOCK:
+                        total = int(sums[number, lane])
+                        offer(span, rule, best, (probe + number, place + lane, total))
+                        at = (place, probe + number, number, lane + 1)
+                        lane = find_lane(sums, masks, needs, at)
 
 
 @njit(nogil=True, cache=True)
@@ -120,6 +133,7 @@ def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> 
     codes, fingers, tables = span.codes, probes.fingers, probes.tables
     sums = np.empty((PAIR_COARSE, COARSE_BLOCK), np.uint16)
     peaks, floors = np.empty(PAIR_COARSE, np.uint16), best.floors
+    masks, needs, sparse = span.masks, best.needs, span.sparse
     for start, stop in walk(span, COARSE_CHUNK):
         for probe, size in team_up(len(tables), PAIR_COARSE):
             for place in range(start, stop, COARSE_BLOCK):
@@ -129,8 +143,14 @@ def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> 
                 else:
                     coarse_2_avx512(codes, fingers, tables, sums, peaks, block, probe)
                 for number in range(size):
-                    if np.int32(peaks[number]) >= floors[probe + number, span.sparse]:
-                        settle_coarse(span, rule, best, (place, probe + number, sums[number]))
+                    if np.int32(peaks[number]) < floors[probe + number, sparse]:
+                        continue
+                    lane = find_lane(sums, masks, needs, (place, probe + number, number, 0))
+                    while lane < COARSE_BLOCK:
+                        total = int(sums[number, lane])
+                        offer(span, rule, best, (probe + number, place + lane, total))
+                        at = (place, probe + number, number, lane + 1)
+                        lane = find_lane(sums, masks, needs, at)
 
 
 @njit(nogil=True, cache=True)

@@ -158,7 +158,7 @@ def _read_score(key: np.uint64) -> np.float32:
 
 
 @njit(nogil=True, inline="always")  # inlined, since a call counts references to all arrays
-def _offer(span: Span, rule: Rule, best: Best, at: tuple[int, int, int]) -> None:
+def offer(span: Span, rule: Rule, best: Best, at: tuple[int, int, int]) -> None:
     """Keep a person whose sum is large enough, if the partition is one of those wanted.
 
     at: probe, place, sum.
@@ -225,19 +225,23 @@ def _move_best(keys: NDArray[np.uint64], length: int) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def settle_coarse(
-    span: Span, rule: Rule, best: Best, results: tuple[int, int, NDArray[np.uint16]]
-) -> None:
-    """Offer the persons of a block. results: place, probe, sums.
+def find_lane(
+    sums: NDArray[np.uint16],
+    masks: NDArray[np.uint16],
+    needs: NDArray[np.int32],
+    at: tuple[int, int, int, int],
+) -> int:
+    """The next lane of a block whose sum is large enough for its mask, COARSE_BLOCK if none is.
 
-    Called only where the largest sum reaches the floor: every call counts references to arrays.
+    at: place, probe, row of sums, first lane. Takes bare arrays and no tuples of them, since
+    every call counts references to each array.
     """
-    place, probe, sums = results
-    masks, needs = span.masks, best.needs[probe]
-    for lane in range(COARSE_BLOCK):
-        total = int(sums[lane])
-        if total >= needs[masks[place + lane] & ALL_FINGERS]:
-            _offer(span, rule, best, (probe, place + lane, total))
+    place, probe, row, lane = at
+    while lane < COARSE_BLOCK:
+        if int(sums[row, lane]) >= needs[probe, masks[place + lane] & ALL_FINGERS]:
+            break
+        lane += 1
+    return lane
 
 
 @njit(nogil=True, cache=True)
@@ -257,7 +261,7 @@ def settle_fine(
             for lane in range(first, first + FINE_BLOCK):
                 total = int(sums[probe, lane])
                 if total >= needs[probe, masks[start + lane] & ALL_FINGERS]:
-                    _offer(span, rule, best, (probe, start + lane, total))
+                    offer(span, rule, best, (probe, start + lane, total))
 
 
 @njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
