@@ -239,3 +239,26 @@ def test_an_image_without_resolution_is_refused_with_the_remedy(tmp_path: Path) 
     refused = CliRunner().invoke(main, ["extract", str(image)])
     assert refused.exit_code == 1
     assert "Q05" in refused.output
+
+
+def test_supervisors_declare_and_auditors_keep_records(run: Run) -> None:
+    """What one supervisor proposed the same cannot approve; both see where it stands."""
+    proposed = run(
+        "propose-declaration",
+        "CRISIS_REGISTRATION",
+        *("--state", "DK", "--from", "2026-09-01", "--until", "2026-09-30"),
+        *("--decision", "2026/77"),
+        role=Role.SUPERVISOR,
+    )
+    assert proposed.exit_code == 0, proposed.output
+    approved = run("approve-declaration", proposed.stdout.strip(), role=Role.SUPERVISOR)
+    assert approved.exit_code == 1
+    assert "V21" in approved.output
+    listed = run("declarations", "--json")
+    (one,) = json.loads(listed.stdout)["declarations"]
+    assert (one["state"], one["article"]) == ("STATE_PROPOSED", "CFMR 10(1)")
+    assert "crisis registration (CFMR 10(1))" in " ".join(run("declarations").stdout.split())
+    begun = run("begin-monitoring", role=Role.AUDITOR)
+    assert begun.exit_code == 0, begun.output
+    ended = run("end-monitoring", begun.stdout.strip(), role=Role.AUDITOR)
+    assert ended.exit_code == 0, ended.output

@@ -15,6 +15,7 @@ from interfaces.eurodac.caseclock import Happening
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.deadlines import OnMiss
+from interfaces.eurodac.declared import Declared, DeclaredKind
 from interfaces.eurodac.duties import KINDS, SILENCES, DutyKind
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.limits import LIMITS
@@ -23,10 +24,11 @@ from interfaces.eurodac.periods import end_of_day, local_day
 from interfaces.eurodac.progress import Told
 from interfaces.eurodac.retention import ErasureGround
 from interfaces.eurodac.terms import AdmissionDecision, AdmissionOutcome, Event, Mark, MarkType
-from node import casework, clock, custody
+from node import casework, clock, custody, derogations
 from node.access import Role
 from node.casework import Decision
 from node.clock import NewEvent
+from node.derogations import Proposed
 from node.errors import AccessDenied, NotFound, RequestReused
 from node.vocabulary import TaskKind
 
@@ -103,9 +105,13 @@ def test_a_confirmed_hit_leads_to_its_step_and_task(
     case_of: CaseOf, row: Mapping[str, str]
 ) -> None:
     """X-C01, X-C02, X-C04, X-C05, X-C07, X-C08, X-C09, X-C11 and X-C15 through the acts."""
-    if row["crisis"] == "yes":
-        pytest.skip("a crisis is declared by the Council; no act of the node takes it down yet")
     case = case_of(row["received"], row["probe"], event=row["registered"])
+    if row["crisis"] == "yes":
+        days = date(2026, 1, 1), date(2029, 12, 31)
+        crisis = Declared(DeclaredKind.CRISIS_RESPONSIBILITY, "DK", *days, "2026/1")
+        first, second = (replace(case.desk, user=user, role=Role.SUPERVISOR) for user in "ab")
+        declared_id = derogations.propose(case.node, first, Proposed("propose", crisis))
+        derogations.approve(case.node, second, "approve", declared_id)
     hit = case.hit(hit_of(row))
     assert hit.next_step.partition(":")[0] == row["step"]
     if row["detained"]:
