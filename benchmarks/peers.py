@@ -24,7 +24,7 @@ from matcher.cascade import make_plan
 from matcher.codes import DIMENSIONS, FINGERS, restore
 from matcher.gallery import COARSE_LIST, SEARCH_THREADS, Gallery
 from matcher.lineup import line_up
-from matcher.planes import SLAB_ROWS
+from matcher.slabs import SLAB_ROWS
 
 LIST = 20
 """Persons named by each search."""

@@ -30,8 +30,8 @@ from benchmarks.galleries import (
 from matcher.codes import DIMENSIONS, FINGERS, Bytes, quantise, restore, write_coarse, write_fine
 from matcher.gallery import Gallery
 from matcher.memory import ABSENT
-from matcher.planes import LIVE, SLAB_ROWS, Kind, Slab
 from matcher.register import Handles
+from matcher.slabs import LIVE, SLAB_ROWS, Kind, Slab
 from matcher.vocabulary import FingerTemplate, Reference
 
 POOL_VECTORS = 2**14

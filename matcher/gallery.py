@@ -24,6 +24,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
@@ -108,12 +109,16 @@ class _Question:
 
 
 class Gallery:
-    """Person-level references by number, each in one partition."""
+    """Person-level references by number, each in one partition.
 
-    def __init__(self, *, threads: int = SEARCH_THREADS) -> None:
+    scratch: a folder on a fast disk for 640 of the 700 bytes of vectors per person, where memory
+    is short; None keeps all in memory. The files have no names and end with the process.
+    """
+
+    def __init__(self, *, threads: int = SEARCH_THREADS, scratch: Path | None = None) -> None:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gallery")
-        self._holdings = Holdings(self._pool, threads)
+        self._holdings = Holdings(self._pool, threads, scratch=scratch)
         self._batcher = Batcher[_Work, list[Shortlist]](self._scan)
         self._sum = 0
         self._watches: list[_Watch] = []

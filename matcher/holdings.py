@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +34,10 @@ from matcher.lineup import (
 )
 from matcher.memory import ABSENT
 from matcher.minutiae_column import MinutiaeColumn
-from matcher.planes import Kind, Planes
+from matcher.planes import Planes
 from matcher.register import Handles, Register
 from matcher.shortlist import compare_persons
+from matcher.slabs import Kind
 from matcher.vocabulary import Reference
 
 CHUNK_MEETINGS = 400
@@ -59,11 +61,13 @@ class Leaving:
 
 
 class Holdings:
-    """Rows of persons."""
+    """Rows of persons. scratch: see Planes."""
 
-    def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, threads: int, *, scratch: Path | None = None
+    ) -> None:
         self._pool, self._threads = pool, threads
-        self.planes = Planes(pool, threads=threads)
+        self.planes = Planes(pool, threads=threads, scratch=scratch)
         self._register = Register()
         self._minutiae = MinutiaeColumn()
         self._faces: FaceCodes | None = None

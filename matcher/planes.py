@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,9 @@ from numpy.typing import NDArray
 from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
-    Bytes,
     Vectors,
     clear_coarse,
     clear_fine,
-    make_coarse,
-    make_fine,
     write_coarse,
     write_fine,
 )
@@ -42,45 +39,16 @@ from matcher.scans import (
     score_places,
     split_keys,
 )
-
-SLAB_ROWS = 2**17
-"""Rows of a slab: 84 MB of fine codes; pages are claimed when written."""
+from matcher.slabs import LIVE, SLAB_ROWS, Kind, Slab, make_slab
 
 MAX_ROWS = 2**32
 """Rows that a key of the scans can tell apart."""
-
-LIVE = 1 << 15
-"""Bit of a mask that says that a row holds a person, if only one without vectors."""
 
 COARSE_PIECE = 2**16
 """Rows scanned between two looks at the deadline: 0.3 ms of one core, 5 ms for a batch of 32."""
 
 FINE_PIECE = 2**14
 """The same for fine codes: 1 ms of one core, 15 ms for a batch of 32."""
-
-
-class Kind(IntEnum):
-    """What is kept of a person: many fingers (coarse and fine), few (fine), or no vector."""
-
-    DENSE = 0
-    SPARSE = 1
-    BARE = 2
-
-
-@dataclass(slots=True, eq=False)
-class Slab:
-    """Rows of one kind. coarse, fine: planes as codes.py makes them, None where the kind has none.
-
-    masks: uint16, bit f for finger f, LIVE, 0 for an empty row. partitions: uint32, codes. used:
-    rows from the front that were ever opened.
-    """
-
-    kind: Kind
-    coarse: Bytes | None
-    fine: Bytes | None
-    masks: NDArray[np.uint16]
-    partitions: NDArray[np.uint32]
-    used: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,16 +87,25 @@ Deadline = Callable[[], bool] | None
 
 
 class Planes:
-    """Rows of codes by number. pool and threads: who scans, and how many of them at a time."""
+    """Rows of codes by number. pool and threads: who scans, and how many of them at a time.
+
+    scratch: the folder of the files in which fine codes lie, None where they lie in memory.
+    """
 
     def __init__(
-        self, pool: ThreadPoolExecutor, *, threads: int, slab_rows: int = SLAB_ROWS
+        self,
+        pool: ThreadPoolExecutor,
+        *,
+        threads: int,
+        slab_rows: int = SLAB_ROWS,
+        scratch: Path | None = None,
     ) -> None:
         if threads < 1 or slab_rows < 1 or slab_rows % COARSE_BLOCK:
             raise ValueError(f"planes want a thread and slabs of a multiple of {COARSE_BLOCK} rows")
         self._pool = pool
         self._threads = threads
         self._slab_rows = slab_rows
+        self._scratch = scratch
         self._kernels: Kernels = choose()
         self._slabs: list[Slab] = []
         self._filling: dict[Kind, int] = {}
@@ -163,13 +140,7 @@ class Planes:
         rows = self._slab_rows
         if (len(self._slabs) + 1) * rows > MAX_ROWS:
             raise ValueError(f"planes hold at most {MAX_ROWS} rows")
-        slab = Slab(
-            kind,
-            make_coarse(rows) if kind is Kind.DENSE else None,
-            None if kind is Kind.BARE else make_fine(rows),
-            np.zeros(rows, np.uint16),
-            np.zeros(rows, np.uint32),
-        )
+        slab = make_slab(kind, rows, self._scratch)
         self._filling[kind] = len(self._slabs)
         self._slabs.append(slab)
         return slab

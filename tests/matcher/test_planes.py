@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +24,9 @@ from matcher.codes import (
 )
 from matcher.errors import Abandoned
 from matcher.kernels import offered
-from matcher.planes import Kind, Planes, Shortlist, cut_together
+from matcher.planes import Planes, Shortlist, cut_together
 from matcher.probes import IMPOSTOR_SIGMA, Query
+from matcher.slabs import Kind
 
 SLAB = 96
 
@@ -239,6 +241,34 @@ def test_erasure_leaves_no_code(planes: Planes) -> None:
         planes.clear(row)
     assert not any(array.any() for array in all_bytes(planes))
     assert planes.scan_fine([ask(draw_vectors(rng), [1] * 10)], 5)[0].rows.tolist() == []
+
+
+def test_codes_in_scratch_files_answer_like_those_in_memory(
+    pool: ThreadPoolExecutor, planes: Planes, tmp_path: Path
+) -> None:
+    mapped = Planes(pool, threads=2, slab_rows=SLAB, scratch=tmp_path)
+    for held in (planes, mapped):
+        loop = fill(held, np.random.default_rng(12), 400)
+        for row in sorted(loop.held)[::3]:
+            held.clear(row)
+    rng = np.random.default_rng(13)
+    queries = [ask(draw_vectors(rng), weights, where) for weights, where in QUERIES.values()]
+    rows = np.arange(300)
+    for query in queries:
+        assert mapped.score(query, rows).tolist() == planes.score(query, rows).tolist()
+    for length in (7, 1000):
+        one, other = (held.scan_coarse(queries, length) for held in (planes, mapped))
+        assert [read(found) for found in one] == [read(found) for found in other]
+        one, other = (held.scan_fine(queries, length) for held in (planes, mapped))
+        assert [read(found) for found in one] == [read(found) for found in other]
+    # The fine codes are pages of files that nobody else can open.
+    assert not list(tmp_path.iterdir())
+    ours = [
+        line for line in Path("/proc/self/maps").read_text().splitlines() if f"{tmp_path}/" in line
+    ]
+    assert len(ours) == sum(slab.fine is not None for slab in mapped.slabs) > 2
+    with pytest.raises(OSError, match="absent"):
+        Planes(pool, threads=1, scratch=tmp_path / "absent").open_row(Kind.DENSE)
 
 
 def test_rows_are_used_again_only_once_they_are_free(planes: Planes) -> None:
