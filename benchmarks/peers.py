@@ -44,8 +44,7 @@ Ranked = Callable[[Floats], NDArray[np.int64]]
 def race(population: Population, persons: int, seconds: float) -> Iterator[Measure]:
     """Speed and recall of ours and of every peer, and the ratios over the best of them."""
     gallery = Gallery()
-    for _ in fill(gallery, population, persons):
-        pass
+    fill(gallery, population, persons)
     planes = gallery._holdings.planes
     rows = planes.select()
     rows = rows[rows >= SLAB_ROWS]

@@ -12,7 +12,6 @@ not fit into 24 GiB: what comparing them costs is real, whom it finds is not, bu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import erf, sqrt
 
@@ -88,8 +87,8 @@ def make_population(seed: int) -> Population:
     return Population(pool, tuple(dealt))
 
 
-def fill(gallery: Gallery, population: Population, persons: int) -> Iterator[int]:
-    """Let a gallery hold so many persons, whose ids are their rows; yields how many it has.
+def fill(gallery: Gallery, population: Population, persons: int) -> None:
+    """Let a gallery hold so many persons, whose ids are their rows.
 
     For an empty gallery. Most of its persons lie in the planes alone; those whose minutiae are
     dealt out are enrolled in the usual way, under ids of their own beyond all rows.
@@ -109,7 +108,6 @@ def fill(gallery: Gallery, population: Population, persons: int) -> Iterator[int
         handles = Handles(minutiae[rows % len(minutiae)], np.full(count, ABSENT))
         holdings._register.enter_many(rows, rows, handles, np.zeros((count, 32), np.uint8))
         done += count
-        yield done
 
 
 def _fill_slab(slab: Slab, pool: Vectors, first: int, count: int) -> None:

@@ -47,7 +47,7 @@ OPERATING_Z = 6.0
 PROBES = 64
 """Mates whose other captures are searched."""
 
-TRIALS = 2000
+TRIALS = 1000
 """Mates of whom recall is told."""
 
 BATCH = 32
@@ -69,7 +69,10 @@ FINE_BYTES = DIMENSIONS // 2
 SCANS = (("exhaustive10", 20), ("search4", 60), ("search2", 300), ("search1", 1000))
 """Exact scans and the lists that the cascade makes with so many fingers."""
 
-LADDER = (10_000, 100_000, 1_000_000, 10_000_000)
+RECALL_PERSONS = 1_000_000
+"""Size at which recall is told, where a larger gallery is measured: its trials take minutes."""
+
+LADDER = (10_000, 100_000, 1_000_000)
 """Sizes at which latency is drawn."""
 
 SUM_BYTES = 1 << 30
@@ -118,13 +121,20 @@ def run(persons: int, peers: int, seconds: float) -> Iterator[Measure]:
     yield Measure("memory_bandwidth", bandwidth / 1e9, "GB/s")
     population = make_population(1)
     gallery = Gallery()
-    for held in fill(gallery, population, persons):
-        if held in LADDER and held < persons:
-            yield from measure_latency(make_stage(gallery, population, held), held, seconds)
+    for size in LADDER:
+        if size < persons:
+            smaller = Gallery()
+            fill(smaller, population, size)
+            step = make_stage(smaller, population, size)
+            yield from measure_latency(step, size, seconds)
+            if size == RECALL_PERSONS:
+                yield from measure_recall(step)
+    fill(gallery, population, persons)
     stage = make_stage(gallery, population, persons)
     yield from measure_latency(stage, persons, seconds)
     yield from measure_scans(stage, tag, bandwidth, seconds)
-    yield from measure_recall(stage)
+    if persons <= RECALL_PERSONS:
+        yield from measure_recall(stage)
     yield from measure_memory(stage)
     yield from measure_beside_changes(stage, seconds)
     del stage, gallery
@@ -192,7 +202,7 @@ def search(stage: Stage, number: int, *, everyone: bool) -> bool:
     found = stage.gallery.search(
         stage.captures[place], threshold=THRESHOLD, everyone=everyone, source=str(number)
     )
-    return bool(found) and found[0].reference_id == stage.rows[place]
+    return bool(found and found[0].reference_id == stage.rows[place])
 
 
 def measure_scans(stage: Stage, tag: str, bandwidth: float, seconds: float) -> Iterator[Measure]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LEAST_LAPS = 5
+LEAST_LAPS = 3
 """Repetitions of one kind, however long they last, so that a median means something."""
 
 
