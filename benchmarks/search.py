@@ -34,8 +34,9 @@ from matcher.fusion import find_threshold
 from matcher.gallery import COARSE_LIST, SEARCH_THREADS, Gallery
 from matcher.lineup import line_up
 from matcher.minutiae_column import HEADER_WORDS, ROOM_WORDS
-from matcher.planes import SLAB_ROWS, Planes
+from matcher.planes import Planes
 from matcher.probes import IMPOSTOR_SIGMA, Query
+from matcher.slabs import SLAB_ROWS
 from matcher.vocabulary import FingerPosition, Reference
 
 THRESHOLD = find_threshold(0.001, 10_000_000)

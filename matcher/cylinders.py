@@ -307,12 +307,12 @@ def _choose(minutiae: NDArray[np.uint64], order: NDArray[np.int64]) -> int:
             keys[at], ranked[at] = keys[at - 1], ranked[at - 1]
             at -= 1
         keys[at], ranked[at] = key, index
-    floor, ties = np.int64(0), np.int64(len(minutiae))
+    floor, ties = 0, len(minutiae)
     if len(minutiae) > MAX_MINUTIAE:
         floor, ties = _find_quality_floor(minutiae)
     count = 0
     for rank in range(len(minutiae)):
-        quality = np.int64(minutiae[ranked[rank]] >> np.uint64(56))
+        quality = int(minutiae[ranked[rank]] >> np.uint64(56))
         if quality > floor or (quality == floor and ties > 0):
             ties -= quality == floor
             order[count] = ranked[rank]
@@ -326,9 +326,9 @@ def _find_quality_floor(minutiae: NDArray[np.uint64]) -> tuple[int, int]:
     counts = np.zeros(256, np.int64)
     for minutia in minutiae:
         counts[minutia >> np.uint64(56)] += 1
-    floor, wanted = 255, np.int64(MAX_MINUTIAE)
+    floor, wanted = 255, MAX_MINUTIAE
     while counts[floor] < wanted:
-        wanted -= counts[floor]
+        wanted -= int(counts[floor])
         floor -= 1
     return floor, wanted
 
@@ -350,7 +350,7 @@ def _place(
         places[row, X], places[row, Y] = x[row], y[row]
         places[row, COS], places[row, SIN] = np.cos(angle), np.sin(angle)
     for row in range(len(order)):
-        quality = min(np.int64(minutiae[order[row]] >> np.uint64(56)), 100) / 100.0
+        quality = min(int(minutiae[order[row]] >> np.uint64(56)), 100) / 100.0
         places[row, WEIGHT] = quality / np.sqrt(_count_crowd(row, workplace))
 
 

@@ -13,10 +13,10 @@ hold the handle any more.
 from __future__ import annotations
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 from numpy.typing import NDArray
 
-from matcher.memory import ABSENT, Blocks, point_to
+from matcher.memory import ABSENT, Blocks, lay_over, point_to
 
 FULL_SCALE = 32_767
 """What stands for 1: the largest of 16 bits, and its square, the largest sum, fits 32 bits."""
@@ -91,7 +91,7 @@ def _compare(
             cosines[rank] = np.nan
             continue
         pointer = point_to(addresses[handle // block_faces])
-        row = carray(pointer, (block_faces, len(probe)), np.int16)[handle % block_faces]
+        row = lay_over(pointer, (block_faces, len(probe)), np.int16)[handle % block_faces]
         cosines[rank] = _multiply(row, probe) / np.float64(FULL_SCALE * FULL_SCALE)
 
 

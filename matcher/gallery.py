@@ -20,7 +20,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -218,8 +218,7 @@ class Gallery:
         """One stage of the cascade: scan, then compare the minutiae of whoever is on a list."""
         plan = question.plan
         readings = plan.readings[:1] if lane == COARSE else plan.readings
-        for number, reading in enumerate(readings):
-            findings.lists[number] = self._ask(question, lane, reading)
+        findings.lists = dict(enumerate(self._ask(question, lane, readings)))
         for number, reading in enumerate(readings):
             rows = [shortlist.rows for shortlist in findings.lists[number]]
             with self._lock:
@@ -232,20 +231,26 @@ class Gallery:
             outcome = self._holdings.compare(reading, handles, question.deadline)
             findings.add(number, wanted, outcome)
 
-    def _ask(self, question: _Question, lane: str, reading: Reading) -> Sequence[Shortlist]:
-        """The short lists of a reading, scanned for together with other searches."""
-        if not reading.queries:
-            return []
-        length = COARSE_HEAD if lane == COARSE else reading.length
-        lists = self._batcher.submit(
-            _Work(reading.queries, length, question.deadline),
-            lane=lane,
-            urgent=question.urgent,
-            source=question.source,
-            expired=question.deadline,
-        )
-        named = len(reading.named)
-        return lists[:named] + cut_together(lists[named:], length)
+    def _ask(
+        self, question: _Question, lane: str, readings: Sequence[Reading]
+    ) -> Iterator[Sequence[Shortlist]]:
+        """The short lists of each reading, all of one walk, which other searches may share."""
+        queries = tuple(query for reading in readings for query in reading.queries)
+        lists: list[Shortlist] = []
+        if queries:
+            lists = self._batcher.submit(
+                _Work(queries, max(one.length for one in readings), question.deadline),
+                lane=lane,
+                urgent=question.urgent,
+                source=question.source,
+                expired=question.deadline,
+            )
+        for reading in readings:
+            length = COARSE_HEAD if lane == COARSE else reading.length
+            named, loose = len(reading.named), len(reading.loose)
+            mine = [one.cut(length) for one in lists[: named + loose]]
+            lists = lists[named + loose :]
+            yield mine[:named] + cut_together(mine[named:], length)
 
     def _scan(self, lane: Hashable, works: Sequence[_Work]) -> list[list[Shortlist]]:
         """One walk over the planes for all queries of a batch."""

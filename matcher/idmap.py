@@ -83,7 +83,7 @@ def _home(reference_id: int, mask: int) -> int:
     bits = np.uint64(reference_id)
     bits = (bits ^ (bits >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     bits = (bits ^ (bits >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return np.int64((bits ^ (bits >> np.uint64(33))) & np.uint64(mask))
+    return int((bits ^ (bits >> np.uint64(33))) & np.uint64(mask))
 
 
 @njit(nogil=True, cache=True)
@@ -98,7 +98,7 @@ def _seek(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) ->
 
 @njit(nogil=True, cache=True)
 def _find(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) -> int:
-    return np.int64(rows[_seek(ids, rows, reference_id)])
+    return int(rows[_seek(ids, rows, reference_id)])
 
 
 @njit(nogil=True, cache=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
-from numba import types
+from numba import carray, types  # type: ignore[attr-defined]
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -32,8 +32,11 @@ def _point_to(_typing, _address):  # type: ignore[no-untyped-def]
     return types.voidptr(types.int64), emit
 
 
-point_to = cast(Callable[[np.int64], int], _point_to)
-"""The pointer to an address, for numba's carray(); for compiled functions only."""
+point_to = cast(Callable[[np.int64], Any], _point_to)
+"""The pointer to an address, for lay_over(); for compiled functions only."""
+
+lay_over = carray
+"""An array over memory: pointer, shape and type; for compiled functions only."""
 
 
 class Blocks:

@@ -112,7 +112,7 @@ def decode_several(votes: Floats, count: int) -> tuple[Pose, ...]:
 def read_peak(votes: Floats, share: Floats, near: tuple[slice, slice]) -> Pose:
     """The mean of the votes of one peak; without any votes left, their place and confidence 0."""
     weight = share[near] + np.float32(1e-12)
-    rows, columns = (axis[near] for axis in np.indices(share.shape))
+    rows, columns = (np.asarray(axis)[near] for axis in np.indices(share.shape))
     _, right, down, cosine, sine = votes[(slice(None), *near)]
     mass = float(weight.sum())
     return Pose(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 from numpy.typing import NDArray
 
 from matcher import minutiae_column
@@ -22,7 +22,7 @@ from matcher.cylinders import (
     describe_into,
     make_target,
 )
-from matcher.memory import ABSENT, point_to
+from matcher.memory import ABSENT, lay_over, point_to
 from matcher.minutiae_column import HEADER_WORDS, MinutiaeColumn
 from matcher.pairing import (
     Columns,
@@ -122,7 +122,7 @@ def _compile(sources: str) -> Callable[..., int]:
             if handle == ABSENT:
                 continue
             pointer = point_to(addresses[handle // block_words])
-            block = carray(pointer, (block_words,), np.uint64)
+            block = lay_over(pointer, (block_words,), np.uint64)
             start = handle % block_words
             at = start + HEADER_WORDS
             for index in range(POSITIONS):

@@ -34,7 +34,7 @@ def test_the_filter_equals_the_plain_sum_over_every_kernel() -> None:
     bank[:, :, :side] = rng.standard_normal((5, side, side))
     choice = rng.integers(0, 5, (9, 13)).astype(np.int32)
     padded = rng.standard_normal((9 + 2 * reach, 13 + 2 * reach + 1)).astype(np.float32)
-    fast = ridges._respond(padded, choice, bank)
+    fast = ridges._respond(padded, choice, bank, side + 1)
     for row in range(9):
         for column in range(13):
             patch = padded[row : row + side, column : column + side]

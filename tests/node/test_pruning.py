@@ -287,7 +287,7 @@ def test_a_power_cut_in_the_middle_leaves_the_chain_whole(
 ) -> None:
     """What lies on the disk when records are gone and their anchor is not yet there."""
     erased_until(node, number, END)
-    image, made = tmp_path / "image", pruned.make_anchor
+    image, made = tmp_path / "image", make_anchor
 
     def cut(*arguments: object, **named: object) -> Anchor:
         shutil.copytree(node.settings.data_folder, image, dirs_exist_ok=True)
