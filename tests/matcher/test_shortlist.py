@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import shortlist
 from matcher.columns import ABSENT
-from matcher.cylinders import MAX_MINUTIAE, choose_minutiae
+from matcher.cylinders import MAX_MINUTIAE
+from matcher.description import choose_minutiae
 from matcher.lineup import is_comparable, line_up
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.pairing import compare, describe
