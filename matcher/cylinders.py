@@ -17,9 +17,6 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from matcher.errors import Malformed
-from matcher.vocabulary import MINUTIA, SUBPIXELS, FingerTemplate
-
 MAX_MINUTIAE = 128
 """Minutiae used of one template; a finger has 30-80, more are noise and would cost time squared."""
 
@@ -31,10 +28,6 @@ SECTIONS = 6
 
 CELLS = 64
 """Places told apart around a minutia: one machine word for each section; 128 gain nothing."""
-
-CROWD_PX = 30.0
-"""Distance up to which minutiae share their weight, about three ridges: they come and go together
-at cores, scars and creases, and whole strings of them in whorls match those of other whorls."""
 
 SPREAD_PX = 7.0
 """Standard deviation of a neighbour's place: the jitter of detection plus plastic distortion."""
@@ -77,9 +70,6 @@ SQUARES = 24
 
 DECAY_STEPS = 16
 """Entries of the table of exponentials per unit: seven terms of a series then do for the rest."""
-
-STRANDS = 8
-"""Partial sums of a crowd."""
 
 X, Y, COS, SIN, WEIGHT = range(5)
 """Columns of Described.places."""
@@ -126,38 +116,6 @@ class Workplace(NamedTuple):
     density: NDArray[np.float64]
     seen: NDArray[np.float32]
     outside: NDArray[np.bool_]
-
-
-def describe(template: FingerTemplate) -> Described:
-    """Turn a template into what the kernels compare; templates without minutiae are allowed."""
-    if template.minutiae.dtype != MINUTIA:
-        raise Malformed("the minutiae of a template are an array of MINUTIA")
-    count = min(len(template.minutiae), MAX_MINUTIAE)
-    order, target = np.empty(count, np.int64), make_target(count)
-    describe_into(as_words(template.minutiae), order, target)
-    return Described(target.places, target.words, target.outline, order)
-
-
-def make_target(minutiae: int) -> Target:
-    """Room for a finger of so many minutiae."""
-    return Target(
-        np.empty((minutiae, PLACE_COLUMNS), np.float32),
-        np.empty((minutiae, WORDS), np.uint64),
-        np.empty(OUTLINE_SIDES, np.float32),
-    )
-
-
-def choose_minutiae(minutiae: NDArray[np.void]) -> NDArray[np.uint64]:
-    """The best MAX_MINUTIAE as words, in the order in which describing sorts them."""
-    words, order = as_words(minutiae), np.empty(min(len(minutiae), MAX_MINUTIAE), np.int64)
-    _choose(words, order)
-    chosen: NDArray[np.uint64] = words[order]
-    return chosen
-
-
-def as_words(minutiae: NDArray[np.void]) -> NDArray[np.uint64]:
-    """MINUTIA records as machine words, the form in which the kernels read them."""
-    return np.ascontiguousarray(minutiae).view(np.uint64)
 
 
 def _directions(sides: int) -> NDArray[np.float32]:
@@ -223,177 +181,6 @@ count_bits = cast(Callable[[np.uint64], int], _count_bits)
 """Number of ones in a word; for compiled functions only."""
 
 
-@intrinsic
-def _fuse(_typing, _first, _second, _third):  # type: ignore[no-untyped-def]
-    """Compile to one multiply-add with a single rounding."""
-
-    def emit(_context, builder, _signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.fma(*arguments)
-
-    return types.float32(types.float32, types.float32, types.float32), emit
-
-
-multiply_add = cast(Callable[[np.float32, np.float32, np.float32], np.float32], _fuse)
-"""first * second + third; for compiled functions only."""
-
-
-@njit(nogil=True, cache=True)
-def describe_into(minutiae: NDArray[np.uint64], order: NDArray[np.int64], target: Target) -> int:
-    """Describe one finger; returns how many rows of order and target it takes.
-
-    minutiae: as_words() of any number of records. order and target have room for them, up to
-    MAX_MINUTIAE. The result does not depend on the order of the minutiae.
-    """
-    count = _choose(minutiae, order)
-    workplace = Workplace(
-        np.empty(count),
-        np.empty(count),
-        np.empty(STRANDS),
-        np.empty((count, count), np.float32),
-        np.empty(SECTIONS),
-        np.empty((SECTIONS, CELLS)),
-        np.empty((2, CELLS), np.float32),
-        np.empty(CELLS, np.bool_),
-    )
-    _place(minutiae, order[:count], target.places, workplace)
-    places, words = target.places[:count], target.words[:count]
-    _measure_outline(places, target.outline)
-    _build_cylinders(places, words, target.outline, workplace)
-    return count
-
-
-@njit(nogil=True, cache=True)
-def describe_rows(
-    minutiae: NDArray[np.uint64],
-    sizes: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    targets: tuple[NDArray[np.float32], NDArray[np.uint64], NDArray[np.float32]],
-) -> None:
-    """Describe many fingers one behind the other.
-
-    minutiae: words of all fingers, sizes of them each. Finger r goes to row starts[r] and on of
-    places and words, which have room for up to MAX_MINUTIAE of it, and to row r of the outlines.
-    """
-    places, words, outlines = targets
-    order = np.empty(MAX_MINUTIAE, np.int64)
-    begin = 0
-    for row in range(len(sizes)):
-        end, at = begin + sizes[row], starts[row]
-        describe_into(minutiae[begin:end], order, Target(places[at:], words[at:], outlines[row]))
-        begin = end
-
-
-@njit(nogil=True, cache=True)
-def _sorting_key(minutia: np.uint64) -> np.uint64:
-    """The fields of a record by significance: angle, x, y, quality, kind."""
-    angle = (minutia >> np.uint64(32)) & np.uint64(0xFFFF)
-    x, y = minutia & np.uint64(0xFFFF), (minutia >> np.uint64(16)) & np.uint64(0xFFFF)
-    kind = (minutia >> np.uint64(48)) & np.uint64(0xFF)
-    quality = minutia >> np.uint64(56)
-    place = angle << np.uint64(48) | x << np.uint64(32) | y << np.uint64(16)
-    return np.uint64(place | quality << np.uint64(8) | kind)
-
-
-@njit(nogil=True, cache=True)
-def _choose(minutiae: NDArray[np.uint64], order: NDArray[np.int64]) -> int:
-    """Pick the best MAX_MINUTIAE and sort them by content, so that input order means nothing.
-
-    By insertion, which costs next to nothing where they are in order already.
-    """
-    keys, ranked = np.empty(len(minutiae), np.uint64), np.empty(len(minutiae), np.int64)
-    for index in range(len(minutiae)):
-        key, at = _sorting_key(minutiae[index]), index
-        while at > 0 and keys[at - 1] > key:
-            keys[at], ranked[at] = keys[at - 1], ranked[at - 1]
-            at -= 1
-        keys[at], ranked[at] = key, index
-    floor, ties = 0, len(minutiae)
-    if len(minutiae) > MAX_MINUTIAE:
-        floor, ties = _find_quality_floor(minutiae)
-    count = 0
-    for rank in range(len(minutiae)):
-        quality = int(minutiae[ranked[rank]] >> np.uint64(56))
-        if quality > floor or (quality == floor and ties > 0):
-            ties -= quality == floor
-            order[count] = ranked[rank]
-            count += 1
-    return count
-
-
-@njit(nogil=True, cache=True)
-def _find_quality_floor(minutiae: NDArray[np.uint64]) -> tuple[int, int]:
-    """Lowest quality among the best MAX_MINUTIAE, and how many of that quality are wanted."""
-    counts = np.zeros(256, np.int64)
-    for minutia in minutiae:
-        counts[minutia >> np.uint64(56)] += 1
-    floor, wanted = 255, MAX_MINUTIAE
-    while counts[floor] < wanted:
-        wanted -= int(counts[floor])
-        floor -= 1
-    return floor, wanted
-
-
-@njit(nogil=True, cache=True)
-def _place(
-    minutiae: NDArray[np.uint64],
-    order: NDArray[np.int64],
-    places: NDArray[np.float32],
-    workplace: Workplace,
-) -> None:
-    """Write minutiae as the rows of Described.places."""
-    x, y = workplace.x, workplace.y
-    for row in range(len(order)):
-        minutia = minutiae[order[row]]
-        x[row] = np.float64(minutia & np.uint64(0xFFFF)) / SUBPIXELS
-        y[row] = np.float64((minutia >> np.uint64(16)) & np.uint64(0xFFFF)) / -SUBPIXELS
-        angle = np.float64((minutia >> np.uint64(32)) & np.uint64(0xFFFF)) * (2.0 * pi / 65536.0)
-        places[row, X], places[row, Y] = x[row], y[row]
-        places[row, COS], places[row, SIN] = np.cos(angle), np.sin(angle)
-    for row in range(len(order)):
-        quality = min(int(minutiae[order[row]] >> np.uint64(56)), 100) / 100.0
-        places[row, WEIGHT] = quality / np.sqrt(_count_crowd(row, workplace))
-
-
-@njit(nogil=True, cache=True)
-def _count_crowd(centre: int, workplace: Workplace) -> float:
-    """How many minutiae stand around a place, itself included, the farther the less.
-
-    Summed in eight strands and a rest, as numpy sums: stored prints keep their scores.
-    """
-    x, y, strands = workplace.x, workplace.y, workplace.strands
-    own_x, own_y = x[centre], y[centre]
-    whole = len(x) - len(x) % STRANDS
-    strands[:] = 0.0
-    for start in range(0, whole, STRANDS):
-        for strand in range(STRANDS):
-            dx, dy = x[start + strand] - own_x, y[start + strand] - own_y
-            strands[strand] += max(1.0 - (dx * dx + dy * dy) / (CROWD_PX * CROWD_PX), 0.0)
-    crowd = _join(strands)
-    for other in range(whole, len(x)):
-        dx, dy = x[other] - own_x, y[other] - own_y
-        crowd += max(1.0 - (dx * dx + dy * dy) / (CROWD_PX * CROWD_PX), 0.0)
-    return crowd
-
-
-@njit(nogil=True, cache=True)
-def _join(strands: NDArray[np.float64]) -> float:
-    """Sum of eight numbers by halves."""
-    first = (strands[0] + strands[1]) + (strands[2] + strands[3])
-    return float(first + ((strands[4] + strands[5]) + (strands[6] + strands[7])))
-
-
-@njit(nogil=True, cache=True)
-def _measure_outline(places: NDArray[np.float32], outline: NDArray[np.float32]) -> None:
-    """Extent of the minutiae in each outline direction; all zero without minutiae."""
-    outline[:] = 0.0 if len(places) == 0 else -np.inf
-    for row in range(len(places)):
-        x, y = places[row, X], places[row, Y]
-        for side in range(OUTLINE_SIDES):
-            along = x * OUTLINE_DIRECTIONS[side, 0]
-            reach = multiply_add(y, OUTLINE_DIRECTIONS[side, 1], along)
-            outline[side] = max(outline[side], reach)
-
-
 @njit(nogil=True, cache=True)
 def is_inside(x: float, y: float, outline: NDArray[np.float32], margin: float) -> bool:
     """Whether a place lies within an outline widened by margin pixels."""
@@ -404,8 +191,8 @@ def is_inside(x: float, y: float, outline: NDArray[np.float32], margin: float) -
     return True
 
 
-@njit(nogil=True, cache=True)
-def _build_cylinders(
+@njit(nogil=True)
+def build_cylinders(
     places: NDArray[np.float32],
     words: NDArray[np.uint64],
     outline: NDArray[np.float32],
@@ -423,7 +210,7 @@ def _build_cylinders(
             words[centre, SECTIONS] = mask
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _spread_neighbours(places: NDArray[np.float32], centre: int, workplace: Workplace) -> int:
     """Add each neighbour's contribution to the cells around it; returns how many there were."""
     x, y = places[centre, X], places[centre, Y]
@@ -449,7 +236,7 @@ def _spread_neighbours(places: NDArray[np.float32], centre: int, workplace: Work
     return neighbours
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _decay(distance: float) -> float:
     """exp(-distance) for distances below 6, without calling a library: alike on all machines."""
     step = int(distance * DECAY_STEPS + 0.5)
@@ -460,7 +247,7 @@ def _decay(distance: float) -> float:
     return float(DECAYS[step] * (low + square * square * high))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _share_out(turn: float, shares: NDArray[np.float64]) -> None:
     """What each section gets of a neighbour by its direction difference: a normal distribution.
 
@@ -484,7 +271,7 @@ def _share_out(turn: float, shares: NDArray[np.float64]) -> None:
     shares[ring[SECTIONS // 2]] = far * SECTION_SHARES[SECTIONS // 2]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _spread_one(along: np.float32, across: np.float32, workplace: Workplace) -> None:
     """Add one neighbour at a place relative to the centre to the cells near it."""
     density, shares = workplace.density, workplace.shares
@@ -502,7 +289,7 @@ def _spread_one(along: np.float32, across: np.float32, workplace: Workplace) -> 
                 density[section, cell] += near * shares[section]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _mark_seen_cells(
     place: NDArray[np.float32], outline: NDArray[np.float32], workplace: Workplace
 ) -> np.uint64:
@@ -525,7 +312,7 @@ def _mark_seen_cells(
     return mask
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _set_bits(density: NDArray[np.float64], words: NDArray[np.uint64]) -> None:
     """Write one bit per section and cell where the density reaches the threshold."""
     for section in range(SECTIONS):

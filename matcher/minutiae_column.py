@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.cylinders import choose_minutiae
+from matcher.description import choose_minutiae
 from matcher.memory import Blocks
 from matcher.vocabulary import MINUTIA, TEN_FINGERS, FingerPosition
 

@@ -33,18 +33,8 @@ from matcher.consolidation import (
     grow,
     relax,
 )
-from matcher.cylinders import (
-    COS,
-    MAX_MINUTIAE,
-    OUTLINE_SIDES,
-    PLACE_COLUMNS,
-    WORDS,
-    Described,
-    as_words,
-    describe,
-    describe_rows,
-    make_target,
-)
+from matcher.cylinders import COS, OUTLINE_SIDES, PLACE_COLUMNS, WORDS, Described
+from matcher.description import describe, describe_all
 from matcher.evidence import SIZE, SUPPORT, weigh
 
 __all__ = [
@@ -119,14 +109,9 @@ def pack(described: Sequence[Described]) -> PackedDescribed:
 
 def describe_many(fingers: Sequence[NDArray[np.void]]) -> PackedDescribed:
     """Describe the MINUTIA arrays of many fingers in one call, the interpreter lock released."""
-    sizes = np.array([len(minutiae) for minutiae in fingers], np.int64)
-    counts = np.minimum(sizes, MAX_MINUTIAE)
+    counts, (_, places, words, outlines) = describe_all(fingers)
     starts = np.cumsum(counts) - counts
-    target = make_target(int(counts.sum()))
-    outlines = np.empty((len(fingers), OUTLINE_SIDES), np.float32)
-    words = np.concatenate([np.empty(0, np.uint64), *(as_words(one) for one in fingers)])
-    describe_rows(words, sizes, starts, (target.places, target.words, outlines))
-    return PackedDescribed(target.places, target.words, outlines, starts, counts.astype(np.int32))
+    return PackedDescribed(places, words, outlines, starts, counts.astype(np.int32))
 
 
 def compare(probe: Described, reference: Described) -> float:

@@ -16,12 +16,8 @@ from numpy.typing import NDArray
 
 from matcher import minutiae_column
 from matcher.candidates import Scratch, Side, make_scratch
-from matcher.cylinders import (
-    MAX_MINUTIAE,
-    Target,
-    describe_into,
-    make_target,
-)
+from matcher.cylinders import MAX_MINUTIAE, Target
+from matcher.description import describe_into, make_target
 from matcher.memory import ABSENT, lay_over, point_to
 from matcher.minutiae_column import HEADER_WORDS, MinutiaeColumn
 from matcher.pairing import (
@@ -138,4 +134,6 @@ def _compile(sources: str) -> Callable[..., int]:
     return compare_listed
 
 
-_compare_listed = _compile(digest_kernels("shortlist.py", "minutiae_column.py", "memory.py"))
+_compare_listed = _compile(
+    digest_kernels("shortlist.py", "description.py", "minutiae_column.py", "memory.py")
+)

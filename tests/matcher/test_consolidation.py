@@ -35,7 +35,8 @@ from matcher.consolidation import (
     SLACK_TURN_COS,
     bend,
 )
-from matcher.cylinders import OUTLINE_DIRECTIONS, Described, describe
+from matcher.cylinders import OUTLINE_DIRECTIONS, Described
+from matcher.description import describe
 from matcher.evidence import (
     CLOSE,
     FITTING,

@@ -12,7 +12,6 @@ from matcher.cylinders import (
     BIT_THRESHOLD,
     CELL_PLACES,
     CELLS,
-    CROWD_PX,
     MAX_MINUTIAE,
     MIN_NEIGHBOURS,
     MIN_SEEN_CELLS,
@@ -23,9 +22,8 @@ from matcher.cylinders import (
     SPREAD_PX,
     SPREAD_RADIANS,
     Described,
-    choose_minutiae,
-    describe,
 )
+from matcher.description import CROWD_PX, choose_minutiae, describe
 from matcher.vocabulary import MINUTIA, FingerTemplate
 
 Minutiae = NDArray[np.void]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import shortlist
-from matcher.cylinders import MAX_MINUTIAE, choose_minutiae
+from matcher.cylinders import MAX_MINUTIAE
+from matcher.description import choose_minutiae
 from matcher.lineup import is_comparable, line_up
 from matcher.memory import ABSENT
 from matcher.minutiae_column import MinutiaeColumn
