@@ -19,8 +19,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.embedding import Vectors, embed_all
 from benchmarks.prints import DATA, SETS, read_set
+from benchmarks.vectors import Vectors, embed_all
 from matcher.codes import DIMENSIONS
 from matcher.embedding import Embedder
 from matcher.pose import PoseFinder
@@ -61,7 +61,7 @@ def append_centre(model: onnx.ModelProto, mean: Floats) -> None:
         ]
     )
     # Nothing else keeps the type of the source from being guessed wrongly by older runtimes.
-    shape = ["batch", DIMENSIONS]
+    shape: tuple[str, int] = ("batch", DIMENSIONS)
     model.graph.value_info.append(helper.make_tensor_value_info(source, TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)
 

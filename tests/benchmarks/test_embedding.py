@@ -136,7 +136,7 @@ def test_the_mean_of_real_prints_is_that_of_odd_fingers_with_sets_alike() -> Non
 
 
 def test_a_centred_network_answers_with_the_unit_vector_less_the_mean() -> None:
-    shape = ["batch", DIMENSIONS]
+    shape: tuple[str, int] = ("batch", DIMENSIONS)
     graph = helper.make_graph(
         [helper.make_node("Identity", ["patch"], ["vector"])],
         "nothing",

@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from matcher.embedding import DIMENSIONS, MODEL, Embedder, normalise
+from matcher.codes import DIMENSIONS
+from matcher.embedding import MODEL, Embedder, normalise
 from matcher.runtime import MANIFEST
 from matcher.spectrum import Floats
 from models.training import rotate

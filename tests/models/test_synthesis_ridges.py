@@ -26,19 +26,22 @@ def test_ridges_follow_the_field(degrees: float, period: float) -> None:
     assert abs((away + 90) % 180 - 90) < 4
 
 
-def test_the_filter_equals_the_plain_sum_over_every_kernel() -> None:
+@pytest.mark.parametrize("reach", [ridges.COARSE_REACH, ridges.FINE_REACH])
+def test_the_filter_equals_the_plain_sum_over_every_kernel(reach: int) -> None:
     rng = np.random.default_rng(4)
-    reach = 7
     side = 2 * reach + 1
-    bank = np.zeros((5, side, side + 1), np.float32)
-    bank[:, :, :side] = rng.standard_normal((5, side, side))
+    rows = side + -side % 5
+    bank = np.zeros((5, rows, side + 1), np.float32)
+    bank[:, :side, :side] = rng.standard_normal((5, side, side))
     choice = rng.integers(0, 5, (9, 13)).astype(np.int32)
-    padded = rng.standard_normal((9 + 2 * reach, 13 + 2 * reach + 1)).astype(np.float32)
-    fast = ridges._respond(padded, choice, bank)
+    padded = rng.standard_normal((9 + rows - 1, 13 + side)).astype(np.float32)
+    coarse = reach == ridges.COARSE_REACH
+    respond = ridges._respond_coarsely if coarse else ridges._respond_finely
+    fast = respond(padded, choice, bank)
     for row in range(9):
         for column in range(13):
             patch = padded[row : row + side, column : column + side]
-            slow = float((patch * bank[choice[row, column], :, :side]).sum())
+            slow = float((patch * bank[choice[row, column], :side, :side]).sum())
             assert fast[row, column] == pytest.approx(slow, abs=1e-3)
 
 
