@@ -160,12 +160,12 @@ def _choose(minutiae: NDArray[np.uint64], order: NDArray[np.int64]) -> int:
             keys[at], ranked[at] = keys[at - 1], ranked[at - 1]
             at -= 1
         keys[at], ranked[at] = key, index
-    floor, ties = 0, len(minutiae)
+    floor, ties = np.int64(0), np.int64(len(minutiae))
     if len(minutiae) > MAX_MINUTIAE:
         floor, ties = _find_quality_floor(minutiae)
     count = 0
     for rank in range(len(minutiae)):
-        quality = int(minutiae[ranked[rank]] >> np.uint64(56))
+        quality = np.int64(minutiae[ranked[rank]] >> np.uint64(56))
         if quality > floor or (quality == floor and ties > 0):
             ties -= quality == floor
             order[count] = ranked[rank]
@@ -174,14 +174,14 @@ def _choose(minutiae: NDArray[np.uint64], order: NDArray[np.int64]) -> int:
 
 
 @njit(nogil=True)
-def _find_quality_floor(minutiae: NDArray[np.uint64]) -> tuple[int, int]:
+def _find_quality_floor(minutiae: NDArray[np.uint64]) -> tuple[np.int64, np.int64]:
     """Lowest quality among the best MAX_MINUTIAE, and how many of that quality are wanted."""
     counts = np.zeros(256, np.int64)
     for minutia in minutiae:
         counts[minutia >> np.uint64(56)] += 1
-    floor, wanted = 255, MAX_MINUTIAE
+    floor, wanted = np.int64(255), np.int64(MAX_MINUTIAE)
     while counts[floor] < wanted:
-        wanted -= int(counts[floor])
+        wanted -= counts[floor]
         floor -= 1
     return floor, wanted
 
@@ -203,7 +203,7 @@ def _place(
         places[row, X], places[row, Y] = x[row], y[row]
         places[row, COS], places[row, SIN] = np.cos(angle), np.sin(angle)
     for row in range(len(order)):
-        quality = min(int(minutiae[order[row]] >> np.uint64(56)), 100) / 100.0
+        quality = min(np.int64(minutiae[order[row]] >> np.uint64(56)), np.int64(100)) / 100.0
         places[row, WEIGHT] = quality / np.sqrt(_count_crowd(row, workplace))
 
 

@@ -75,7 +75,7 @@ class IdMap:
 
 
 @njit(nogil=True, cache=True)
-def _home(reference_id: int, mask: int) -> int:
+def _home(reference_id: int, mask: int) -> np.int64:
     """The slot where an id belongs: its bits mixed so that no regular ids fall together.
 
     Both multipliers are those of the finalizer of MurmurHash3 (Appleby, 2011).
@@ -83,11 +83,11 @@ def _home(reference_id: int, mask: int) -> int:
     bits = np.uint64(reference_id)
     bits = (bits ^ (bits >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     bits = (bits ^ (bits >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return int((bits ^ (bits >> np.uint64(33))) & np.uint64(mask))
+    return np.int64((bits ^ (bits >> np.uint64(33))) & np.uint64(mask))
 
 
 @njit(nogil=True, cache=True)
-def _seek(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) -> int:
+def _seek(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) -> np.int64:
     """The slot that holds an id, or the vacant one where it would be put."""
     mask = len(ids) - 1
     slot = _home(reference_id, mask)
@@ -97,8 +97,8 @@ def _seek(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) ->
 
 
 @njit(nogil=True, cache=True)
-def _find(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) -> int:
-    return int(rows[_seek(ids, rows, reference_id)])
+def _find(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) -> np.int64:
+    return np.int64(rows[_seek(ids, rows, reference_id)])
 
 
 @njit(nogil=True, cache=True)

@@ -103,7 +103,7 @@ def decode_several(votes: Floats, count: int) -> tuple[Pose, ...]:
     share /= share.sum()
     poses: list[Pose] = []
     for _ in range(count):
-        row, column = (int(k) for k in np.unravel_index(int(np.argmax(share)), share.shape))
+        row, column = divmod(int(np.argmax(share)), share.shape[1])
         poses.append(read_peak(votes, share, (around(row), around(column))))
         share[around(row, APART), around(column, APART)] = 0
     return tuple(poses)
