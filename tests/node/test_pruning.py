@@ -287,13 +287,13 @@ def test_a_power_cut_in_the_middle_leaves_the_chain_whole(
 ) -> None:
     """What lies on the disk when records are gone and their anchor is not yet there."""
     erased_until(node, number, END)
-    image, made = tmp_path / "image", make_anchor
+    image = tmp_path / "image"
 
     def cut(*arguments: object, **named: object) -> Anchor:
         shutil.copytree(node.settings.data_folder, image, dirs_exist_ok=True)
-        return made(*arguments, **named)  # type: ignore[arg-type]
+        return make_anchor(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pruned, "make_anchor", cut)
+    monkeypatch.setattr("node.store.pruned.make_anchor", cut)
     assert pruning.prune(at(node, LOG_END + SECOND)) == 2
     assembly.close(node)
     for folder, expected in ((image, (2, 0)), (node.settings.data_folder, (1, 2))):
