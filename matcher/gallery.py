@@ -24,6 +24,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol
 
 import numpy as np
 
@@ -99,6 +100,46 @@ class _Question:
     source: str
 
 
+class Persons(Protocol):
+    """What every gallery offers, on one machine or on several; `Gallery` says what it means."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, reference_id: object) -> bool: ...
+
+    def digest(self) -> bytes:
+        """Order-independent digest of all that is held."""
+        ...
+
+    def enrol(self, reference_id: int, reference: Reference, *, partition: int = 0) -> None:
+        """Make a person searchable."""
+        ...
+
+    def move(self, reference_id: int, partition: int) -> None:
+        """Put a person into another partition."""
+        ...
+
+    def erase(self, reference_id: int) -> bool:
+        """Forget a person at once."""
+        ...
+
+    def search(
+        self,
+        probe: Reference,
+        *,
+        partitions: frozenset[int] | None = None,
+        threshold: float,
+        at_most: int = 20,
+        compare_face: bool = True,
+        deadline: Deadline | None = None,
+        everyone: bool = True,
+        urgent: bool = False,
+        source: str = "",
+    ) -> tuple[Candidate, ...]:
+        """The persons who reach the threshold, best first."""
+        ...
+
+
 class Gallery:
     """Person-level references by number, each in one partition."""
 
@@ -131,11 +172,7 @@ class Gallery:
         ModelMismatch for templates of other models than the first that was enrolled, and
         ValueError for numbers that are not within 0 and MAX_REFERENCE_ID.
         """
-        _check_number(reference_id)
-        _check_number(partition)
-        if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
-            raise Malformed("a reference names the position of every finger")
-        content = sha256(templates.encode(reference)).digest()
+        content = sha256(encode_entry(reference_id, partition, reference)).digest()
         with self._lock:
             self._holdings.adopt_models(reference)
             self._drop(reference_id)
@@ -143,7 +180,7 @@ class Gallery:
 
     def move(self, reference_id: int, partition: int) -> None:
         """Put a person into another partition; raises KeyError if there is no such person."""
-        _check_number(partition)
+        check_number(partition)
         with self._lock:
             row = self._holdings.find(reference_id)
             self._leave(row)
@@ -309,7 +346,17 @@ def _all_late(works: Sequence[_Work]) -> Deadline | None:
     return lambda: all(late() for late in deadlines)
 
 
-def _check_number(number: int) -> None:
+def encode_entry(reference_id: int, partition: int, reference: Reference) -> bytes:
+    """The stored form of what is to be enrolled; ValueError and Malformed as enrol() raises."""
+    check_number(reference_id)
+    check_number(partition)
+    if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
+        raise Malformed("a reference names the position of every finger")
+    return templates.encode(reference)
+
+
+def check_number(number: int) -> None:
+    """Refuse, with ValueError, a reference id or partition that is none."""
     if not 0 <= number <= MAX_REFERENCE_ID:
         raise ValueError("reference ids and partitions are 63-bit numbers, 0 or more")
 

@@ -18,17 +18,15 @@ from numpy.typing import NDArray
 from matcher.calibration import finger_score
 from matcher.cascade import Plan, Reading
 from matcher.codes import DIMENSIONS, FINGERS
-from matcher.errors import Abandoned, Malformed
+from matcher.errors import Abandoned
 from matcher.face import face_score
 from matcher.face_column import FaceCodes
 from matcher.lineup import (
     Lineup,
+    Models,
     Outcome,
-    check_models,
     is_comparable,
     join,
-    name_finger_model,
-    name_vector_model,
     settle,
 )
 from matcher.memory import ABSENT
@@ -67,9 +65,7 @@ class Holdings:
         self._register = Register()
         self._minutiae = MinutiaeColumn()
         self._faces: FaceCodes | None = None
-        self._finger_model: str | None = None
-        self._vector_model: str | None = None
-        self._face_model: str | None = None
+        self._models = Models()
 
     def __len__(self) -> int:
         return len(self._register)
@@ -196,30 +192,13 @@ class Holdings:
 
     def adopt_models(self, reference: Reference) -> None:
         """Refuse templates of other models than the first; those are the gallery's for good."""
-        fingers, vectors = (
-            name_finger_model(reference.fingers),
-            name_vector_model(reference.fingers),
-        )
-        face = reference.face
-        check_models(fingers, self._finger_model)
-        check_models(vectors, self._vector_model)
-        if face is not None:
-            check_models(face.model, self._face_model)
-            self._faces = self._faces or FaceCodes(len(face.vector))
-            if self._faces.dimensions != len(face.vector):
-                raise Malformed("a face vector is not as long as others of its model")
-            self._face_model = face.model
-        self._finger_model = self._finger_model or fingers
-        self._vector_model = self._vector_model or vectors
+        self._models.adopt(reference)
+        if reference.face is not None:
+            self._faces = self._faces or FaceCodes(len(reference.face.vector))
 
     def check_probe(self, probe: Reference, lineup: Lineup) -> None:
         """Refuse probes of other models than the gallery's."""
-        check_models(name_finger_model(probe.fingers), self._finger_model)
-        check_models(name_vector_model(probe.fingers), self._vector_model)
-        if lineup.face is not None and self._faces is not None:
-            check_models(lineup.face.model, self._face_model)
-            if self._faces.dimensions != len(lineup.face.vector):
-                raise Malformed("a face vector is not as long as others of its model")
+        self._models.check_probe(probe, lineup)
 
 
 def _gather_vectors(reference: Reference) -> tuple[NDArray[np.int8], int]:
