@@ -306,6 +306,16 @@ class Planes:
         """Numbers of the partitions by their codes."""
         return tuple(self._codes)
 
+    def name_partitions(
+        self, numbers: NDArray[np.int64], masks: NDArray[np.uint16]
+    ) -> NDArray[np.uint32]:
+        """The codes of the partitions of many rows, 0 where empty; uint32 (n,)."""
+        named, where = np.unique(numbers[masks != 0], return_inverse=True)
+        given = np.zeros(len(numbers), np.uint32)
+        names = np.array([self._name(int(number)) for number in named], np.uint32)
+        given[masks != 0] = names[where]
+        return given
+
     def _find(self, row: int) -> tuple[Slab, int]:
         number, place = divmod(row, self._slab_rows)
         return self._slabs[number], place
