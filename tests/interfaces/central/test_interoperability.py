@@ -140,10 +140,14 @@ class Europe:
 def open_europe(
     tmp_path: Path, engine: Engine, capture_of: Callable[..., terms_pb2.Capture]
 ) -> Iterator[Callable[..., Europe]]:
-    opened = []
+    opened: list[Europe] = []
 
     def open_(policy: Policy = ON) -> Europe:
-        centre = open_centre(tmp_path, engine, now=lambda: made.time, policy=policy)
+        # The ledger asks for the time while it opens.
+        def now() -> datetime:
+            return opened[-1].time if opened else NOW
+
+        centre = open_centre(tmp_path, engine, now=now, policy=policy)
         made = Europe(centre, capture_of)
         opened.append(made)
         return made
