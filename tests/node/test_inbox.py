@@ -95,7 +95,7 @@ def change(node: Node, number: str, **fields: Any) -> None:
 
 def count_of(cursor: int) -> int:
     """What a cursor of the stand-in counts; its high bits name the opening of the ledger."""
-    return cursor % 2**EPOCH_BITS
+    return cursor & ((1 << EPOCH_BITS) - 1)
 
 
 def cursor_of(node: Node) -> int:
