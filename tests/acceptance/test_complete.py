@@ -18,8 +18,12 @@ HERE = Path(__file__).parent
 TESTS = HERE.parent
 TABLES = TESTS / "tables"
 LAW = TESTS / "interfaces" / "eurodac"
+NODE = TESTS / "node"
 RULEBOOK = TESTS.parents[1] / "shared" / "spec" / "rulebook.md"
 """The source of the examples, beside the checkout and never part of it."""
+
+RUN_BY = ("pytest.mark.table", "rows")
+"""The calls that turn the rows of a table into cases of a test."""
 
 ID = re.compile(r"X-[A-Z][0-9]{2}\b")
 
@@ -35,13 +39,15 @@ EXAMPLES = ids_in(HERE / "rulebook.csv")
 
 
 def tables_run() -> set[str]:
-    """The tables that tests of the law run through, row by row."""
-    return {name for path in LAW.glob("test_*.py") for name in _marked(path)}
+    """The tables that tests of the law, or of the node's doors, run through, row by row."""
+    tests = (path for folder in (LAW, NODE) for path in folder.glob("test_*.py"))
+    named = {name for path in tests for name in _named(path)}
+    return {name for name in named if (TABLES / f"{name}.csv").exists()}
 
 
-def _marked(path: Path) -> Iterator[str]:
+def _named(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.table":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in RUN_BY:
             yield ast.literal_eval(node.args[0])
 
 

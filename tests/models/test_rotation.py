@@ -81,14 +81,16 @@ def test_no_network_is_turned_twice(rng: np.random.Generator, spread: Floats) ->
         append_rotation(append_rotation(network, axes), axes)
 
 
-def test_the_shipped_network_ends_in_a_rotation() -> None:
+def test_the_shipped_network_is_turned_before_the_mean_is_taken_off() -> None:
     graph = onnx.load(MANIFEST.parent / f"{MODEL}.onnx").graph
     (weights,) = [one for one in graph.initializer if one.name == ROTATED]
     axes = numpy_helper.to_array(weights)
     assert axes.dtype == np.float32
     np.testing.assert_allclose(axes.T @ axes, np.eye(DIMENSIONS), atol=1e-5)
     assert graph.node[-1].output[0] == graph.output[0].name
-    assert graph.node[-1].name == ROTATED
+    turning = [place for place, node in enumerate(graph.node) if node.name == ROTATED]
+    after = [node.op_type for node in graph.node[turning[0] + 1 :]]
+    assert after == ["LpNormalization", "Sub"]
 
 
 def test_the_shipped_network_puts_most_into_the_leading_numbers(
