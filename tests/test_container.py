@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -125,8 +126,24 @@ def volume(tmp_path: Path, engine: Engine) -> Path:
 
 
 @pytest.fixture
-def environment(installed: Path, volume: Path) -> dict[str, str]:
-    """The recipe's environment with its paths mapped to this machine."""
+def kernels(installed: Path, volume: Path) -> None:
+    """Kernels of an earlier start, since compiling them again takes a minute and a half.
+
+    numba keeps them below a name made of the folder of their sources.
+    """
+    compiled = Path(os.environ["NUMBA_CACHE_DIR"])
+    here, there = (_name_kernels(folder / "matcher") for folder in (ROOT, installed))
+    shutil.copytree(compiled / here, volume / "kernels" / compiled.name / there)
+
+
+def _name_kernels(sources: Path) -> str:
+    return f"{sources.name}_{sha1(str(sources).encode(), usedforsecurity=False).hexdigest()}"
+
+
+@pytest.fixture
+def environment(installed: Path, volume: Path, kernels: None) -> dict[str, str]:
+    """The recipe's environment with its paths mapped to this machine. kernels: are in place."""
+    assert kernels is None
     mapped = {
         name: value.replace("/var/lib/eurodac", str(volume)).replace(
             "/opt/eurodac/models", str(PREPARED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def prepare_command(weights: Path, into: Path) -> None:
             raise click.ClickException(str(error)) from error
     for path in made:
         click.echo(path)
+
+
+@models.command("compile")
+@click.option("--models", "folder", type=FOLDER, default=PREPARED, help="Folder of prepared nets.")
+def compile_command(folder: Path) -> None:
+    """Compile the kernels for this processor, once; every later start finds them.
+
+    A start without them does the same, and is ready a minute or two later.
+    """
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        bar.add_task("kernels", total=None)
+        with explaining():
+            Engine.open(folder)
+    click.echo(f"kernels are ready in {os.environ['NUMBA_CACHE_DIR']}")
 
 
 @models.command("list")

@@ -197,6 +197,18 @@ def test_the_nets_are_listed_with_licence_and_hash() -> None:
     assert {"id", "licence", "sha256"} <= listed[0].keys()
 
 
+@pytest.mark.usefixtures("engine")
+def test_kernels_are_compiled_by_a_command_and_found_where_it_says() -> None:
+    line = CliRunner().invoke(main, ["models", "compile"]).stdout.strip()
+    assert any(Path(line.rpartition(" ")[2]).rglob("*.nbc"))
+
+
+def test_kernels_without_nets_are_explained(tmp_path: Path) -> None:
+    wrong = CliRunner().invoke(main, ["models", "compile", "--models", str(tmp_path)])
+    assert wrong.exit_code == 1
+    assert "eurodac-node models prepare" in wrong.output
+
+
 def test_settings_that_lack_something_are_explained(tmp_path: Path) -> None:
     (tmp_path / "node.toml").write_text('member_state = "DK"\n')
     wrong = CliRunner().invoke(main, ["vault", "init", "--settings", str(tmp_path / "node.toml")])
