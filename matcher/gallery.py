@@ -17,10 +17,9 @@ The store is the truth and this is its image: digest() says whether both hold th
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -31,6 +30,7 @@ import numpy as np
 from matcher import templates
 from matcher.batching import Batcher
 from matcher.cascade import Plan, Reading, make_plan
+from matcher.digest import hash_entry, write_sum
 from matcher.errors import Malformed
 from matcher.findings import Findings, Rows
 from matcher.holdings import Holdings, Leaving
@@ -64,16 +64,6 @@ fingers have a mate that can be found so fast at all, it is nearly always the fi
 Deadline = Callable[[], bool]
 
 NO_ROWS: Rows = np.empty(0, np.int64)
-
-
-def digest_entries(entries: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """The digest of a gallery that holds these: reference id, partition, encoded reference.
-
-    The sum of one SHA-256 per entry modulo 2^256, so that the order does not matter and an entry
-    can be taken out again. It finds faults; it is no seal against forgery.
-    """
-    hashes = (_hash_entry(i, p, sha256(encoded).digest()) for i, p, encoded in entries)
-    return _write_sum(sum(hashes))
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +126,12 @@ class Gallery:
     def digest(self) -> bytes:
         """Order-independent digest over reference ids, partitions and encoded references."""
         with self._lock:
-            return _write_sum(self._sum)
+            return write_sum(self._sum)
+
+    def content(self, reference_id: int) -> bytes:
+        """SHA-256 of a person's encoded reference; raises KeyError if there is no such person."""
+        with self._lock:
+            return self._holdings.entry(self._holdings.find(reference_id))[2]
 
     def enrol(self, reference_id: int, reference: Reference, *, partition: int = 0) -> None:
         """Make a person searchable from the next search on; the same id replaces.
@@ -311,12 +306,12 @@ class Gallery:
 
     def _enter(self, row: int) -> None:
         """A row now holds something new: count it in and tell the searches under way."""
-        self._sum += _hash_entry(*self._holdings.entry(row))
+        self._sum += hash_entry(*self._holdings.entry(row))
         self._tell(row)
 
     def _leave(self, row: int) -> None:
         """A row is about to change: count it out and tell the searches under way."""
-        self._sum -= _hash_entry(*self._holdings.entry(row))
+        self._sum -= hash_entry(*self._holdings.entry(row))
         self._tell(row)
 
     def _tell(self, row: int) -> None:
@@ -335,13 +330,3 @@ def _all_late(works: Sequence[_Work]) -> Deadline | None:
 def _check_number(number: int) -> None:
     if not 0 <= number <= MAX_REFERENCE_ID:
         raise ValueError("reference ids and partitions are 63-bit numbers, 0 or more")
-
-
-def _hash_entry(reference_id: int, partition: int, content: bytes) -> int:
-    """One summand of the digest. content: SHA-256 of the encoded reference."""
-    entry = struct.pack("<qq", reference_id, partition) + content
-    return int.from_bytes(sha256(entry).digest(), "little")
-
-
-def _write_sum(total: int) -> bytes:
-    return (total % 2**256).to_bytes(32, "little")

@@ -8,11 +8,10 @@ same before the node answers anyone.
 from __future__ import annotations
 
 import fcntl
-import logging
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,22 +19,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from interfaces.central.client import CentralClient, Credentials
-from matcher import templates
 from matcher.engine import Engine
-from matcher.gallery import Gallery, digest_entries
+from matcher.gallery import Gallery
 from node.access import PARTITIONS
 from node.errors import NotReady
+from node.loading import load_gallery
 from node.settings import Settings
 from node.store import Store, biometrics, open_store
 from node.vault import open_vault
 
 LOCK_FILE = "node.lock"
 """In the data folder; empty, only its lock counts."""
-
-REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and start it again"
-"""What the operator does about templates that other models made."""
-
-log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -145,22 +139,6 @@ def connect_centre(settings: Settings) -> CentralClient:
     )
 
 
-def load_gallery(store: Store, engine: Engine) -> Gallery:
-    """A gallery of all stored references; NotReady unless its count and digest are the store's.
-
-    References of other models than the engine's are refused with what to do, since no probe may
-    be compared with them; those from before there were vectors are compared without.
-    """
-    gallery = Gallery()
-    with store.read() as transaction:
-        references = _check_models(engine, biometrics.all_references(transaction))
-        expected = digest_entries(_enrol_all(gallery, references))
-        count = biometrics.count_references(transaction)
-    if len(gallery) != count or gallery.digest() != expected:
-        raise NotReady("the gallery does not hold what the store holds; nothing is answered")
-    return gallery
-
-
 def publish(node: Node, *, added: Iterable[int] = (), removed: Iterable[int] = ()) -> None:
     """Bring the gallery into agreement with what was committed about some references.
 
@@ -199,28 +177,3 @@ def _lock_folder(folder: Path) -> BinaryIO:
         lock.close()
         raise NotReady(f"another process works on {folder}") from None
     return lock
-
-
-def _check_models(
-    engine: Engine, references: Iterable[biometrics.StoredReference]
-) -> Iterator[biometrics.StoredReference]:
-    """Pass references on; NotReady at the first of another model, a warning for those without."""
-    outdated = 0
-    for stored in references:
-        if strange := templates.models_of(stored.reference) - set(engine.models):
-            named, ours = ", ".join(sorted(strange)), ", ".join(engine.models)
-            raise NotReady(f"templates of {named} are stored, the matcher has {ours}; {REMEDY}")
-        outdated += not engine.is_current(stored.reference)
-        yield stored
-    if outdated:
-        log.warning("%d references have no vectors and are compared without; %s", outdated, REMEDY)
-
-
-def _enrol_all(
-    gallery: Gallery, references: Iterable[biometrics.StoredReference]
-) -> Iterator[tuple[int, int, bytes]]:
-    """Enrol each reference and say what the store's side of the digest is made of."""
-    for stored in references:
-        partition = PARTITIONS[stored.category]
-        gallery.enrol(stored.template_id, stored.reference, partition=partition)
-        yield stored.template_id, partition, stored.encoded

@@ -110,6 +110,14 @@ templates = Table(
         unique=True,
     ),
     Column("content", LargeBinary, nullable=False),
+    Column("digest", LargeBinary),
+)
+
+gallery_digests = Table(
+    "gallery_digests",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )
 
 requests = Table(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
 from interfaces.eurodac.categories import Category
 from matcher import templates
 from matcher.vocabulary import Reference
 from node import schema, vault
+from node.access import PARTITIONS
 from node.errors import NotFound
-from node.store import counters
+from node.store import counters, running
 from node.store.transaction import Transaction
 from node.vault import Place
 
@@ -64,11 +68,16 @@ def put_reference(transaction: Transaction, reference_number: str, reference: Re
     template_id = counters.next_number(transaction, "template")
     encoded = templates.encode(reference)
     sealed = transaction.seal(encoded, _place(reference_number, "templates", template_id))
+    content = sha256(encoded).digest()
     transaction.connection.execute(
         insert(_TEMPLATES).values(
-            template_id=template_id, reference_number=reference_number, content=sealed
+            template_id=template_id,
+            reference_number=reference_number,
+            content=sealed,
+            digest=running.seal(transaction, template_id, content),
         )
     )
+    running.count_in(transaction, template_id, content)
     return template_id
 
 
@@ -82,7 +91,13 @@ def replace_reference(transaction: Transaction, template_id: int, reference: Ref
         raise NotFound("there is no such reference")
     encoded = templates.encode(reference)
     sealed = transaction.seal(encoded, _place(number, "templates", template_id))
-    transaction.connection.execute(update(_TEMPLATES).where(mine).values(content=sealed))
+    content = sha256(encoded).digest()
+    running.count_out(transaction, template_id)
+    digest = running.seal(transaction, template_id, content)
+    transaction.connection.execute(
+        update(_TEMPLATES).where(mine).values(content=sealed, digest=digest)
+    )
+    running.count_in(transaction, template_id, content)
 
 
 def drop_reference(transaction: Transaction, reference_number: str) -> tuple[int, ...]:
@@ -90,6 +105,8 @@ def drop_reference(transaction: Transaction, reference_number: str) -> tuple[int
     mine = _TEMPLATES.c.reference_number == reference_number
     found = transaction.connection.execute(select(_TEMPLATES.c.template_id).where(mine)).scalars()
     removed = tuple(found)
+    for template_id in removed:
+        running.count_out(transaction, template_id)
     transaction.connection.execute(delete(_TEMPLATES).where(mine))
     return removed
 
@@ -136,6 +153,34 @@ def is_current(now: datetime) -> ColumnElement[bool]:
     """Condition on data sets: no end of retention is known, or its last second is not over."""
     end = schema.data_sets.c.retained_until
     return or_(end.is_(None), end >= now.replace(microsecond=0))
+
+
+def some_references(
+    transaction: Transaction, template_ids: Sequence[int]
+) -> Iterator[StoredReference]:
+    """Those of the gallery numbers that are stored, in their order, a batch in memory at a time."""
+    for start in range(0, len(template_ids), ROWS_AT_ONCE):
+        some = template_ids[start : start + ROWS_AT_ONCE]
+        yield from _read(transaction, _TEMPLATES.c.template_id.in_(some), ROWS_AT_ONCE)
+
+
+def list_partitions(transaction: Transaction) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Gallery numbers, ascending, and partitions of all that is stored; int64 (n,) both.
+
+    Nothing is opened: this is what a start costs that knows the references already.
+    """
+    data_sets = schema.data_sets
+    query = (
+        select(_TEMPLATES.c.template_id, data_sets.c.category)
+        .join(data_sets, data_sets.c.reference_number == _TEMPLATES.c.reference_number)
+        .order_by(_TEMPLATES.c.template_id)
+    )
+    pairs = [
+        (template_id, PARTITIONS[Category(category)])
+        for template_id, category in transaction.connection.execute(query)
+    ]
+    table = np.array(pairs, np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
 
 
 def count_references(transaction: Transaction) -> int:

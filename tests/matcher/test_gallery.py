@@ -15,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import holdings, templates
+from matcher.digest import digest_entries
 from matcher.engine import Engine
 from matcher.errors import Abandoned, Malformed, ModelMismatch
-from matcher.gallery import Gallery, digest_entries
+from matcher.gallery import Gallery
 from matcher.vocabulary import (
     Candidate,
     FaceTemplate,

@@ -22,8 +22,8 @@ from interfaces.eurodac.terms import Mark, MarkType
 from interfaces.formats import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from matcher import templates
-from matcher.gallery import digest_entries
-from node import assembly, casework, enrolment
+from matcher.digest import digest_entries
+from node import assembly, casework, enrolment, loading
 from node.access import PARTITIONS, Act, Actor, Role
 from node.assembly import Node
 from node.audit import Outcome
@@ -390,7 +390,7 @@ def test_a_node_whose_gallery_does_not_agree_with_its_store_is_not_ready(
 ) -> None:
     enrolment.enrol(node, station, enrolment_of(1))
     assembly.close(node)
-    monkeypatch.setattr(assembly, "digest_entries", lambda entries: digest_entries([*entries][1:]))
+    monkeypatch.setattr(loading, "digest_entries", lambda entries: digest_entries([*entries][1:]))
     with pytest.raises(NotReady):
         open_at(node.settings.data_folder)
 

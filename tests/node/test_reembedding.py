@@ -16,11 +16,12 @@ from matcher.engine import Engine, Extraction
 from matcher.vocabulary import NO_VECTOR, Reference, Sample
 from node import assembly, enrolment, reembedding, schema
 from node.access import Act, Actor
-from node.assembly import Node, gallery_agrees, load_gallery
+from node.assembly import Node, gallery_agrees
 from node.audit import Entry, Outcome
 from node.cli import main
 from node.enrolment import Enrolment
 from node.errors import NotReady
+from node.loading import load_gallery
 from node.reembedding import re_embed
 from node.store import biometrics, records, tasks
 from node.vocabulary import TaskKind

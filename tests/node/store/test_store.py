@@ -304,6 +304,8 @@ def test_every_sealed_column_of_the_schema_is_among_those_tested() -> None:
     plain = {("data_keys", "wrapped"), ("requests", "digest"), ("audit", "link")}
     # Sums of the chain of records, which name nobody.
     plain |= {("audit_anchors", "link"), ("audit_anchors", "seal")}
+    # The running digest names nobody either; the hashes that it sums are sealed: test_running.py.
+    plain |= {("gallery_digests", "value"), ("templates", "digest")}
     binary = {
         (table.name, column.name)
         for table in schema.METADATA.tables.values()

@@ -1,0 +1,77 @@
+"""How a start fills the gallery and proves that it holds what the store holds.
+
+The store is the truth. Its references are opened and enrolled one by one; then count and digest
+of both sides are compared, and the store's running digest is put right where it was not known.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from matcher import templates
+from matcher.digest import digest_entries
+from matcher.engine import Engine
+from matcher.gallery import Gallery
+from node.access import PARTITIONS
+from node.errors import NotReady
+from node.store import Store, Transaction, biometrics, running
+
+REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and start it again"
+"""What the operator does about templates that other models made."""
+
+log = logging.getLogger(__name__)
+
+
+def load_gallery(store: Store, engine: Engine) -> Gallery:
+    """A gallery of all stored references; NotReady unless its count and digest are the store's.
+
+    References of other models than the engine's are refused with what to do, since no probe may
+    be compared with them; those from before there were vectors are compared without.
+    """
+    gallery = Gallery()
+    with store.read() as transaction:
+        references = _check_models(engine, biometrics.all_references(transaction))
+        expected = digest_entries(_enrol_all(gallery, references))
+        count = biometrics.count_references(transaction)
+        known = running.read(transaction)
+    if len(gallery) != count or gallery.digest() != expected:
+        raise NotReady("the gallery does not hold what the store holds; nothing is answered")
+    if known != expected:
+        with store.write() as transaction:
+            _put_right(transaction, gallery, known)
+    return gallery
+
+
+def _put_right(transaction: Transaction, gallery: Gallery, known: bytes | None) -> None:
+    """Write the running digest anew, from references of which each was opened just now."""
+    if known is not None:
+        log.error("the running digest was not that of the stored references; it is written anew")
+    for template_id in running.list_unnoted(transaction):
+        running.note(transaction, template_id, gallery.content(template_id))
+    running.put(transaction, gallery.digest())
+
+
+def _check_models(
+    engine: Engine, references: Iterable[biometrics.StoredReference]
+) -> Iterator[biometrics.StoredReference]:
+    """Pass references on; NotReady at the first of another model, a warning for those without."""
+    outdated = 0
+    for stored in references:
+        if strange := templates.models_of(stored.reference) - set(engine.models):
+            named, ours = ", ".join(sorted(strange)), ", ".join(engine.models)
+            raise NotReady(f"templates of {named} are stored, the matcher has {ours}; {REMEDY}")
+        outdated += not engine.is_current(stored.reference)
+        yield stored
+    if outdated:
+        log.warning("%d references have no vectors and are compared without; %s", outdated, REMEDY)
+
+
+def _enrol_all(
+    gallery: Gallery, references: Iterable[biometrics.StoredReference]
+) -> Iterator[tuple[int, int, bytes]]:
+    """Enrol each reference and say what the store's side of the digest is made of."""
+    for stored in references:
+        partition = PARTITIONS[stored.category]
+        gallery.enrol(stored.template_id, stored.reference, partition=partition)
+        yield stored.template_id, partition, stored.encoded
