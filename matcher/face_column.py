@@ -58,6 +58,30 @@ class FaceCodes:
         _compare(memory, wanted, quantise(probe), cosines)
         return cosines
 
+    def gather(self, handles: NDArray[np.int64]) -> NDArray[np.int16]:
+        """Copies of many vectors; int16 (n, dimensions)."""
+        codes = np.empty((len(handles), self.dimensions), np.int16)
+        numbers, places = np.divmod(handles, BLOCK_FACES)
+        for number in np.unique(numbers):
+            codes[numbers == number] = self._memory[int(number)][places[numbers == number]]
+        return codes
+
+    def add_many(self, codes: NDArray[np.int16]) -> NDArray[np.int64]:
+        """Keep what gather() gave; the handles, int64 (n,)."""
+        handles = np.empty(len(codes), np.int64)
+        start = 0
+        while start < len(codes):
+            handles[start] = self._open_room()
+            fitting = min(len(codes) - start, BLOCK_FACES - self._used + 1)
+            first = self._used - 1
+            self._memory[len(self._memory) - 1][first : first + fitting] = codes[
+                start : start + fitting
+            ]
+            handles[start : start + fitting] = handles[start] + np.arange(fitting)
+            self._used += fitting - 1
+            start += fitting
+        return handles
+
     @property
     def blocks(self) -> tuple[NDArray[np.int16], ...]:
         """All memory that ever held a vector, for those who check that none is left."""

@@ -19,24 +19,35 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matcher import templates
 from matcher.batching import Batcher
 from matcher.cascade import Plan, Reading, make_plan
-from matcher.digest import hash_entry, write_sum
+from matcher.digest import hash_entry, read_sum, write_sum
 from matcher.errors import Malformed
 from matcher.findings import Findings, Rows
 from matcher.holdings import Holdings, Leaving
 from matcher.lineup import line_up
 from matcher.planes import Shortlist, cut_together
 from matcher.probes import Query
+from matcher.segments import (
+    SEGMENT_ROWS,
+    Mark,
+    Outline,
+    Segment,
+    copy_segment,
+    list_held,
+    put_segment,
+    settle,
+)
 from matcher.vocabulary import Candidate, FingerPosition, Reference
 
 SEARCH_THREADS = 2
@@ -112,6 +123,7 @@ class Gallery:
         self._holdings = Holdings(self._pool, threads, scratch=scratch)
         self._batcher = Batcher[_Work, list[Shortlist]](self._scan)
         self._sum = 0
+        self._marks: dict[int, Mark] = {}
         self._watches: list[_Watch] = []
         self._erasures = 0
         self._cooling: deque[tuple[int, Leaving]] = deque()
@@ -210,6 +222,42 @@ class Gallery:
         finally:
             self._end_watch(watch)
 
+    def outline(self) -> Outline:
+        """What the gallery is beside its segments: its slabs and models."""
+        with self._lock:
+            return self._holdings.outline
+
+    def marks(self) -> dict[int, Mark]:
+        """The mark of every segment that ever held anybody; a change of a row changes it."""
+        with self._lock:
+            return dict(self._marks)
+
+    def copy_segment(self, number: int) -> tuple[Segment, Mark]:
+        """What a segment holds at this moment; others wait for the few milliseconds of a copy."""
+        with self._lock:
+            return copy_segment(self._holdings.columns, number), self._marks[number]
+
+    def restore(self, outline: Outline, pieces: Iterable[tuple[Segment, bytes]]) -> dict[int, Mark]:
+        """Take back segments and their digests into an empty gallery; the mark of each.
+
+        The digests are believed: whoever keeps segments guards them. Rows of segments that are not
+        there are left to the next persons. Raises ValueError if the gallery held anybody, or
+        for pieces that do not belong together.
+        """
+        with self._lock:
+            self._holdings.take_outline(outline)
+            for segment, digest in pieces:
+                put_segment(self._holdings.columns, segment)
+                self._sum += read_sum(digest)
+                self._marks[segment.number] = Mark()
+            settle(self._holdings.planes)
+            return dict(self._marks)
+
+    def list_held(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Reference ids, ascending, and partitions of all persons; int64 (n,) both."""
+        with self._lock:
+            return list_held(self._holdings.columns)
+
     def _look(self, question: _Question, lane: str, findings: Findings, watch: _Watch) -> None:
         """One stage of the cascade: scan, then compare the minutiae of whoever is on a list."""
         plan = question.plan
@@ -307,12 +355,19 @@ class Gallery:
     def _enter(self, row: int) -> None:
         """A row now holds something new: count it in and tell the searches under way."""
         self._sum += hash_entry(*self._holdings.entry(row))
+        self._mark(row, departures=0)
         self._tell(row)
 
     def _leave(self, row: int) -> None:
         """A row is about to change: count it out and tell the searches under way."""
         self._sum -= hash_entry(*self._holdings.entry(row))
+        self._mark(row, departures=1)
         self._tell(row)
+
+    def _mark(self, row: int, *, departures: int) -> None:
+        number = row // SEGMENT_ROWS
+        found = self._marks.get(number, Mark())
+        self._marks[number] = Mark(found.changes + 1, found.departures + departures)
 
     def _tell(self, row: int) -> None:
         for watch in self._watches:

@@ -36,6 +36,7 @@ from matcher.memory import ABSENT
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.planes import Planes
 from matcher.register import Handles, Register
+from matcher.segments import Columns, Outline
 from matcher.shortlist import compare_persons
 from matcher.slabs import Kind
 from matcher.vocabulary import Reference
@@ -197,6 +198,32 @@ class Holdings:
         if face is not None and self._faces is not None:
             cosines = self._faces.compare(face.vector, handles.faces)
         return settle(reading.lineup, finger_score(raw), face_score(cosines))
+
+    @property
+    def outline(self) -> Outline:
+        """What this is beside its segments."""
+        return Outline(
+            tuple(int(slab.kind) for slab in self.planes.slabs),
+            self._finger_model,
+            self._vector_model,
+            self._face_model,
+            0 if self._faces is None else self._faces.dimensions,
+        )
+
+    @property
+    def columns(self) -> Columns:
+        """All that holds something of a row, for whoever takes out and puts back segments."""
+        return Columns(self.planes, self._register, self._minutiae, self._faces)
+
+    def take_outline(self, outline: Outline) -> None:
+        """Become what an outline says; raises ValueError unless nothing was ever held."""
+        if self.outline != Outline((), None, None, None, 0):
+            raise ValueError("only an empty gallery can be restored")
+        self._finger_model, self._vector_model = outline.finger_model, outline.vector_model
+        self._face_model = outline.face_model
+        self._faces = FaceCodes(outline.face_dimensions) if outline.face_model else None
+        for kind in outline.kinds:
+            self.planes.add_slab(Kind(kind))
 
     def adopt_models(self, reference: Reference) -> None:
         """Refuse templates of other models than the first; those are the gallery's for good."""

@@ -45,6 +45,12 @@ class IdMap:
         """The row of an id, VACANT if it has none."""
         return int(_find(self._ids, self._rows, reference_id))
 
+    def find_many(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of many ids, VACANT where there is none; int64 (n,)."""
+        found = np.empty(len(ids), np.int64)
+        _find_many((self._ids, self._rows), np.ascontiguousarray(ids), found)
+        return found
+
     def insert(self, reference_id: int, row: int) -> None:
         """Enter an id or give it another row; raises ValueError for rows beyond MAX_ROWS."""
         self.insert_many(np.array([reference_id], np.int64), np.array([row], np.int64))
@@ -99,6 +105,17 @@ def _seek(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) ->
 @njit(nogil=True, cache=True)
 def _find(ids: NDArray[np.int64], rows: NDArray[np.int32], reference_id: int) -> np.int64:
     return np.int64(rows[_seek(ids, rows, reference_id)])
+
+
+@njit(nogil=True, cache=True)
+def _find_many(
+    table: tuple[NDArray[np.int64], NDArray[np.int32]],
+    wanted: NDArray[np.int64],
+    found: NDArray[np.int64],
+) -> None:
+    ids, rows = table
+    for rank in range(len(wanted)):
+        found[rank] = rows[_seek(ids, rows, wanted[rank])]
 
 
 @njit(nogil=True, cache=True)

@@ -16,10 +16,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
+from numba import carray, njit
 from numpy.typing import NDArray
 
 from matcher.description import choose_minutiae
-from matcher.memory import Blocks
+from matcher.memory import ABSENT, Blocks, point_to
 from matcher.vocabulary import MINUTIA, TEN_FINGERS, FingerPosition
 
 HEADER_WORDS = 2
@@ -74,6 +75,38 @@ class MinutiaeColumn:
         """Leave the room of an erased person to the next: no reader holds the handle any more."""
         self._free[self._erased.pop(handle)].append(handle)
 
+    def gather(self, handles: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        """Copies of many rooms: their words, uint32 (n,), 0 where ABSENT, and all words in turn."""
+        memory = self.memory.addresses, BLOCK_WORDS
+        lengths = np.zeros(len(handles), np.uint32)
+        wanted = np.ascontiguousarray(handles, np.int64)
+        _measure(memory, wanted, lengths)
+        words = np.empty(int(lengths.sum(dtype=np.int64)), np.uint64)
+        _copy_out(memory, wanted, lengths, words)
+        return lengths, words
+
+    def add_many(self, lengths: NDArray[np.uint32], words: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Keep what gather() gave; the handles, int64 (n,), ABSENT where the length is 0."""
+        handles = np.full(len(lengths), ABSENT, np.int64)
+        present = np.flatnonzero(lengths)
+        rooms = -(-lengths[present].astype(np.int64) // ROOM_WORDS) * ROOM_WORDS
+        start = 0
+        while start < len(present):
+            ends = np.cumsum(rooms[start:])
+            fitting = int(np.searchsorted(ends, BLOCK_WORDS - self._used, side="right"))
+            if fitting == 0:
+                self.memory.append(np.zeros(BLOCK_WORDS, np.uint64))
+                self._used = 0
+                continue
+            base = (len(self.memory) - 1) * BLOCK_WORDS + self._used
+            some = slice(start, start + fitting)
+            handles[present[some]] = base + ends[:fitting] - rooms[some]
+            self._used += int(ends[fitting - 1])
+            start += fitting
+        memory = self.memory.addresses, BLOCK_WORDS
+        _copy_in(memory, handles, lengths, words)
+        return handles
+
     @property
     def blocks(self) -> tuple[NDArray[np.uint64], ...]:
         """All memory that ever held a minutia, for those who check that none is left."""
@@ -99,3 +132,61 @@ class MinutiaeColumn:
 def _room(words: int) -> int:
     """Words that a person of so many is given room for."""
     return -(-words // ROOM_WORDS) * ROOM_WORDS
+
+
+@njit(nogil=True, cache=True)
+def _measure(
+    memory: tuple[NDArray[np.int64], int],
+    handles: NDArray[np.int64],
+    lengths: NDArray[np.uint32],
+) -> None:
+    """The words of counts and records of each handle."""
+    addresses, block_words = memory
+    for rank in range(len(handles)):
+        if handles[rank] == ABSENT:
+            continue
+        pointer = point_to(addresses[handles[rank] // block_words])
+        counts = carray(pointer, (8 * block_words,), np.uint8)
+        first = 8 * (handles[rank] % block_words)
+        total = HEADER_WORDS
+        for finger in range(10):
+            total += counts[first + finger]
+        lengths[rank] = total
+
+
+@njit(nogil=True, cache=True)
+def _copy_out(
+    memory: tuple[NDArray[np.int64], int],
+    handles: NDArray[np.int64],
+    lengths: NDArray[np.uint32],
+    words: NDArray[np.uint64],
+) -> None:
+    addresses, block_words = memory
+    at = 0
+    for rank in range(len(handles)):
+        if handles[rank] == ABSENT:
+            continue
+        room = carray(point_to(addresses[handles[rank] // block_words]), (block_words,), np.uint64)
+        first, count = handles[rank] % block_words, np.int64(lengths[rank])
+        for word in range(count):
+            words[at + word] = room[first + word]
+        at += count
+
+
+@njit(nogil=True, cache=True)
+def _copy_in(
+    memory: tuple[NDArray[np.int64], int],
+    handles: NDArray[np.int64],
+    lengths: NDArray[np.uint32],
+    words: NDArray[np.uint64],
+) -> None:
+    addresses, block_words = memory
+    at = 0
+    for rank in range(len(handles)):
+        if handles[rank] == ABSENT:
+            continue
+        room = carray(point_to(addresses[handles[rank] // block_words]), (block_words,), np.uint64)
+        first, count = handles[rank] % block_words, np.int64(lengths[rank])
+        for word in range(count):
+            room[first + word] = words[at + word]
+        at += count

@@ -184,6 +184,12 @@ class Planes:
             raise ValueError("only a cleared row can be used again")
         self._free[slab.kind].append(row)
 
+    def free_all(self, number: int) -> None:
+        """Let all empty rows of a slab, as far as it is used, be opened again."""
+        slab = self._slabs[number]
+        empty = np.flatnonzero(slab.masks[: slab.used] == 0) + number * self._slab_rows
+        self._free[slab.kind].extend(empty.tolist())
+
     def scan_coarse(
         self, queries: Sequence[Query], length: int, *, deadline: Deadline = None
     ) -> list[Shortlist]:
@@ -277,6 +283,16 @@ class Planes:
     def partitions(self) -> tuple[int, ...]:
         """Numbers of the partitions by their codes."""
         return tuple(self._codes)
+
+    def name_partitions(
+        self, numbers: NDArray[np.int64], masks: NDArray[np.uint16]
+    ) -> NDArray[np.uint32]:
+        """The codes of the partitions of many rows, 0 where empty; uint32 (n,)."""
+        named, where = np.unique(numbers[masks != 0], return_inverse=True)
+        given = np.zeros(len(numbers), np.uint32)
+        names = np.array([self._name(int(number)) for number in named], np.uint32)
+        given[masks != 0] = names[where]
+        return given
 
     def _find(self, row: int) -> tuple[Slab, int]:
         number, place = divmod(row, self._slab_rows)

@@ -86,7 +86,7 @@ class Register:
 
         Raises ValueError if a row or an id is taken or comes twice; nothing is entered then.
         """
-        taken = any(self._row_of.find(int(one)) != VACANT for one in ids) if len(self) else False
+        taken = bool((self._row_of.find_many(ids) != VACANT).any())
         repeated = _has_twins(ids) or _has_twins(rows)
         if taken or repeated or (self.ids(rows) != FREE).any():
             raise ValueError("a person was to be entered twice, or into the row of another")
@@ -113,6 +113,15 @@ class Register:
     def ids(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The reference ids of some rows, FREE where there is nobody."""
         return self._gather("id", rows, FREE)
+
+    def contents(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The content hashes of some rows, zeros where there is nobody; uint8 (n, 32)."""
+        values = np.zeros((len(rows), 32), np.uint8)
+        for number in np.unique(rows // SLAB_ROWS):
+            if int(number) in self._slabs:
+                chosen = np.flatnonzero(rows // SLAB_ROWS == number)
+                values[chosen] = self._slabs[int(number)]["content"][rows[chosen] % SLAB_ROWS]
+        return values
 
     def handles(self, rows: NDArray[np.int64]) -> Handles:
         """The handles of some rows, as they are now."""

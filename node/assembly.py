@@ -25,6 +25,7 @@ from node.access import PARTITIONS
 from node.errors import NotReady
 from node.loading import load_gallery
 from node.settings import Settings
+from node.snapshot import FOLDER, Snapshot
 from node.store import Store, biometrics, open_store
 from node.vault import open_vault
 
@@ -68,6 +69,7 @@ class Node:
     jitter: random.Random
     engine: Engine
     gallery: Gallery
+    snapshot: Snapshot
     store: Store
     client: CentralClient
     publishing: threading.Lock = field(default_factory=threading.Lock)
@@ -100,7 +102,11 @@ def open_node(
         lock = opened.enter_context(_lock_folder(settings.data_folder))
         store = open_store(settings.store_url, vault, member_state=settings.member_state)
         opened.callback(store.close)
-        gallery = load_gallery(store, engine) if searchable else Gallery()
+        snapshot = Snapshot(settings.data_folder / FOLDER, vault.snapshot_key)
+        gallery = load_gallery(store, engine, snapshot) if searchable else Gallery()
+        if not searchable:
+            # Whoever changes the store behind the gallery's back would leave the erased in it.
+            snapshot.discard()
         # From here on close() closes them.
         opened.pop_all()
     return Node(
@@ -110,6 +116,7 @@ def open_node(
         jitter=jitter or random.Random(),  # noqa: S311 - spreads retries, guards nothing
         engine=engine,
         gallery=gallery,
+        snapshot=snapshot,
         store=store,
         client=connect_centre(settings),
         lock=lock,
@@ -146,8 +153,9 @@ def publish(node: Node, *, added: Iterable[int] = (), removed: Iterable[int] = (
     after the erasure that followed it must not bring the person back.
     """
     with node.publishing:
-        for template_id in removed:
-            node.gallery.erase(template_id)
+        left = [template_id for template_id in removed if node.gallery.erase(template_id)]
+        if left:
+            node.snapshot.expire(node.gallery)
         for template_id in added:
             with node.store.read() as transaction:
                 stored = biometrics.find_reference(transaction, template_id)

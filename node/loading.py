@@ -1,7 +1,9 @@
 """How a start fills the gallery and proves that it holds what the store holds.
 
-The store is the truth. Its references are opened and enrolled one by one; then count and digest
-of both sides are compared, and the store's running digest is put right where it was not known.
+The store is the truth. What a snapshot holds is brought into agreement with it: who is gone is
+erased, who came since is read. Count and running digest then say whether both hold the same. Where
+they do not, or there is no snapshot, all references are opened and enrolled one by one, and the
+running digest is put right where it was not known.
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from matcher import templates
 from matcher.digest import digest_entries
 from matcher.engine import Engine
 from matcher.gallery import Gallery
 from node.access import PARTITIONS
 from node.errors import NotReady
+from node.snapshot import Snapshot
 from node.store import Store, Transaction, biometrics, running
 
 REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and start it again"
@@ -23,12 +28,48 @@ REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and 
 log = logging.getLogger(__name__)
 
 
-def load_gallery(store: Store, engine: Engine) -> Gallery:
+def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None) -> Gallery:
     """A gallery of all stored references; NotReady unless its count and digest are the store's.
+
+    snapshot: what was written of it before; without, everything is read from the store.
 
     References of other models than the engine's are refused with what to do, since no probe may
     be compared with them; those from before there were vectors are compared without.
     """
+    gallery = Gallery() if snapshot is None else snapshot.open()
+    if snapshot is not None and len(gallery):
+        if _catch_up(store, engine, gallery):
+            snapshot.expire(gallery)
+            return gallery
+        log.warning("the snapshot is not that of this store; all references are read")
+        snapshot.discard()
+    return _load_all(store, engine)
+
+
+def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
+    """Bring what a snapshot held into agreement with the store; whether that is proved."""
+    if strange := set(gallery.outline().models) - set(engine.models):
+        log.warning("the snapshot is of other models: %s", ", ".join(sorted(strange)))
+        return False
+    with store.read() as transaction:
+        stored, partitions = biometrics.list_partitions(transaction)
+        held, places = gallery.list_held()
+        for template_id in np.setdiff1d(held, stored, assume_unique=True):
+            gallery.erase(int(template_id))
+        both, here, there = np.intersect1d(stored, held, assume_unique=True, return_indices=True)
+        for at in np.flatnonzero(partitions[here] != places[there]):
+            gallery.move(int(both[at]), int(partitions[here][at]))
+        missing = np.setdiff1d(stored, held, assume_unique=True).tolist()
+        for stored_one in _check_models(engine, biometrics.some_references(transaction, missing)):
+            partition = PARTITIONS[stored_one.category]
+            gallery.enrol(stored_one.template_id, stored_one.reference, partition=partition)
+        log.info("%d references from the snapshot, %d from the store", len(both), len(missing))
+        known = running.read(transaction)
+        return len(gallery) == len(stored) and gallery.digest() == known
+
+
+def _load_all(store: Store, engine: Engine) -> Gallery:
+    """Open and enrol every reference, and prove that each is there."""
     gallery = Gallery()
     with store.read() as transaction:
         references = _check_models(engine, biometrics.all_references(transaction))

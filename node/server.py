@@ -19,12 +19,16 @@ from node.errors import NodeError, SettingsWrong
 from node.inbox import Follower
 from node.outbox import Courier
 from node.servicers import MAX_STREAMS, MAX_WATCHERS, Door
+from node.snapshot import SEGMENTS_AT_ONCE
 
 DRAIN_SECONDS = 20.0
 """Grace for calls under way when the node stops: the longest capture takes a few seconds."""
 
 SWEEP_SECONDS = 60.0
 """How often the end of retention is looked for; it falls on midnight."""
+
+SNAPSHOT_SECONDS = 300.0
+"""How often the changes of the gallery are written: an enrolment since costs a start about 5 ms."""
 
 PRUNE_SECONDS = 3600.0
 """How often records past their time are looked for; it falls on midnight and reads all numbers."""
@@ -67,6 +71,9 @@ class Serving:
         self._courier.stop()
         self._follower.stop()
         self._keeper.join()
+        dirty = self.node.snapshot.list_dirty(self.node.gallery)
+        while dirty:
+            dirty = _write_some(self.node, dirty)
         close(self.node)
 
 
@@ -115,7 +122,8 @@ def _keep(
     """Sweep what has reached its end, and say NOT_SERVING when a thread of ours has died."""
     rounds_between_sweeps = round(SWEEP_SECONDS / WATCH_SECONDS)
     rounds_between_prunings = round(PRUNE_SECONDS / WATCH_SECONDS)
-    rounds = 0
+    rounds_between_snapshots = round(SNAPSHOT_SECONDS / WATCH_SECONDS)
+    rounds, dirty = 0, node.snapshot.list_dirty(node.gallery)
     # Retention may have ended while nothing ran.
     _sweep(node)
     _prune(node)
@@ -124,10 +132,24 @@ def _keep(
             log.error("a thread to the centre has died; the node says that it is not healthy")
             doorway.ready(False)
         rounds += 1
+        if rounds % rounds_between_snapshots == 0:
+            dirty = node.snapshot.list_dirty(node.gallery)
+        dirty = _write_some(node, dirty)
         if rounds % rounds_between_sweeps == 0:
             _sweep(node)
         if rounds % rounds_between_prunings == 0:
             _prune(node)
+
+
+def _write_some(node: Node, dirty: list[int]) -> list[int]:
+    """Write the first changed segments; those that are left for the next time."""
+    if dirty:
+        try:
+            node.snapshot.write(node.gallery, dirty[:SEGMENTS_AT_ONCE])
+        except OSError as error:
+            log.warning("the snapshot cannot be written, starts will be slow: %s", error.strerror)
+            return []
+    return dirty[SEGMENTS_AT_ONCE:]
 
 
 def _sweep(node: Node) -> None:

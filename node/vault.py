@@ -69,6 +69,7 @@ class Vault:
         self._audit = _derive(kek, b"audit chain")
         self._requests = _derive(kek, b"request digests")
         self._node = _derive(kek, b"values that outlive a data set")
+        self._snapshot = _derive(kek, b"snapshots of the gallery")
 
     def __repr__(self) -> str:
         return "Vault(…)"
@@ -82,6 +83,11 @@ class Vault:
     def node_key(self) -> bytes:
         """Seals what must outlive a data set and holds no personal data, erasures for instance."""
         return self._node
+
+    @property
+    def snapshot_key(self) -> bytes:
+        """Seals the list of the keys of a snapshot of the gallery."""
+        return self._snapshot
 
     def new_data_key(self) -> bytes:
         """A fresh key for one data set."""

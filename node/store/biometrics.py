@@ -175,10 +175,9 @@ def list_partitions(transaction: Transaction) -> tuple[NDArray[np.int64], NDArra
         .join(data_sets, data_sets.c.reference_number == _TEMPLATES.c.reference_number)
         .order_by(_TEMPLATES.c.template_id)
     )
-    pairs = [
-        (template_id, PARTITIONS[Category(category)])
-        for template_id, category in transaction.connection.execute(query)
-    ]
+    places = {category.value: partition for category, partition in PARTITIONS.items()}
+    rows = transaction.connection.execute(query)
+    pairs = [(template_id, places[category]) for template_id, category in rows]
     table = np.array(pairs, np.int64).reshape(-1, 2)
     return table[:, 0], table[:, 1]
 

@@ -1,0 +1,168 @@
+"""How long a start takes that finds a snapshot: read, unsealed, held against the store, proved.
+
+    python -m benchmarks.cold_start --persons 1000000
+
+The persons are those of `benchmarks.population`, ten vectors and minutiae each. Snapshot and store
+lie on the disk; the snapshot's pages are dropped from memory before each start. The store's rows
+hold no sealed templates, which such a start does not open; a real store is larger to walk through.
+Loading the nets and kernels is not part of it. Beside it stands what opening a reference from the
+store costs, which every start did before there were snapshots.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import numpy as np
+
+from benchmarks.population import fill, make_population
+from benchmarks.results import Measure, write
+from matcher import templates
+from matcher.gallery import Gallery
+from matcher.segments import SEGMENT_ROWS, Mark
+from node import schema
+from node.loading import load_gallery
+from node.snapshot import SEGMENTS_AT_ONCE, Snapshot
+from node.store import Store, open_store, running
+from node.vault import Vault
+
+TARGETS_S = {1_000_000: 5.0, 10_000_000: 30.0}
+"""Of issue and plan, by persons."""
+
+STARTS = 3
+"""Each from the disk; the median counts."""
+
+ROWS_AT_ONCE = 50_000
+"""Of the store, in one statement."""
+
+OPENED = 2_000
+"""References opened to know what one costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """An engine's models, without the nets behind them."""
+
+    models: tuple[str, ...]
+
+    def is_current(self, _: object) -> bool:
+        """Nothing here is outdated."""
+        return True
+
+
+def write_snapshot(folder: Path, key: bytes, persons: int) -> tuple[Models, float]:
+    """Write a gallery of so many persons; its models, and the seconds of the writing."""
+    gallery = Gallery()
+    fill(gallery, make_population(1), persons)
+    rows = gallery._holdings.planes.select()
+    numbers = np.unique(rows // SEGMENT_ROWS).tolist()
+    # fill() goes past enrol(), which would have marked them.
+    gallery._marks.update({number: Mark() for number in numbers})
+    kept = Snapshot(folder, key)
+    began = time.perf_counter()
+    with click.progressbar(range(0, len(numbers), SEGMENTS_AT_ONCE), label="snapshot") as bar:
+        for first in bar:
+            kept.write(gallery, numbers[first : first + SEGMENTS_AT_ONCE])
+    return Models(gallery.outline().models), time.perf_counter() - began
+
+
+def fill_store(store: Store, ids: list[int]) -> None:
+    """Rows of data sets and templates under the gallery's numbers."""
+    now = datetime(2026, 9, 1, tzinfo=UTC)
+    with click.progressbar(range(0, len(ids), ROWS_AT_ONCE), label="store") as bar:
+        for first in bar:
+            some = ids[first : first + ROWS_AT_ONCE]
+            with store.write() as transaction:
+                data_sets = [
+                    {
+                        "reference_number": f"DK{one}",
+                        "category": "APPLICANT_REG",
+                        "unit": "",
+                        "delivery": "QUEUED",
+                        "refusal": "",
+                        "revision": 1,
+                        "enrolled_at": now,
+                    }
+                    for one in some
+                ]
+                held = [
+                    {"template_id": one, "reference_number": f"DK{one}", "content": b""}
+                    for one in some
+                ]
+                transaction.connection.execute(schema.data_sets.insert(), data_sets)
+                transaction.connection.execute(schema.templates.insert(), held)
+
+
+def drop_pages(folder: Path) -> None:
+    """Let the system forget what it holds of the files in memory."""
+    for file in folder.iterdir():
+        descriptor = os.open(file, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def measure(folder: Path, persons: int) -> Iterator[Measure]:
+    """Write snapshot and store, start from them, and open some references one by one."""
+    key = os.urandom(32)
+    snapshot = folder / "snapshot"
+    models, seconds = write_snapshot(snapshot, key, persons)
+    size = sum(file.stat().st_size for file in snapshot.iterdir())
+    store = open_store(f"sqlite:///{folder / 'store.sqlite'}", Vault(key), member_state="DK")
+    held = Snapshot(snapshot, key).open()
+    fill_store(store, held.list_held()[0].tolist())
+    with store.write() as transaction:
+        running.put(transaction, held.digest())
+    del held
+    taken = []
+    for _ in range(STARTS):
+        drop_pages(snapshot)
+        began = time.perf_counter()
+        gallery = load_gallery(store, models, Snapshot(snapshot, key))  # type: ignore[arg-type]
+        taken.append(time.perf_counter() - began)
+        assert len(gallery) >= persons, "the start did not believe the snapshot"
+        del gallery
+    store.close()
+    name = f"cold_start_{persons // 1000}k_s".replace("000k", "m")
+    yield Measure(name, float(np.median(taken)), "s", TARGETS_S.get(persons))
+    yield Measure("snapshot_write_s", seconds, "s")
+    yield Measure("snapshot_bytes_per_person", size / persons / 1000, "kB")
+    yield Measure("open_one_reference_ms", 1000 * open_references() / OPENED, "ms")
+
+
+def open_references() -> float:
+    """Seconds to decode and enrol OPENED references, without reading and unsealing them."""
+    dealt = make_population(1).dealt
+    encoded = [templates.encode(one) for one in dealt]
+    gallery = Gallery()
+    began = time.perf_counter()
+    for number in range(OPENED):
+        gallery.enrol(number, templates.decode(encoded[number % len(encoded)]))
+    return time.perf_counter() - began
+
+
+@click.command()
+@click.option("--persons", default=1_000_000, show_default=True)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=None)
+def main(persons: int, folder: Path | None) -> None:
+    """Measure a start from a snapshot; needs 10 kB of memory and 5 kB of disk per person."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        found = list(measure(Path(place), persons))
+    write(
+        "cold_start",
+        found,
+        command=f"python -m benchmarks.cold_start --persons {persons}",
+        data=f"{persons} synthetic persons, ten vectors and minutiae each",
+    )
+    for one in found:
+        click.echo(f"{one.measure:<28} {one.value:10.3f} {one.unit}")
+
+
+if __name__ == "__main__":
+    main()

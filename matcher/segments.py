@@ -1,0 +1,258 @@
+"""A gallery in pieces that can be kept elsewhere: what a segment of rows holds, as plain arrays.
+
+A segment is SEGMENT_ROWS neighbouring rows of one slab with everything that belongs to them. Put
+back into an empty gallery, the persons have the same rows again, and every search the same answer.
+As bytes a segment begins with LAYOUT, so that none is read by a program that codes differently.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher import codes, face_column, minutiae_column
+from matcher.codes import COARSE_BLOCK, FINE_BLOCK, make_coarse, make_fine
+from matcher.digest import hash_entry, write_sum
+from matcher.errors import Malformed
+from matcher.face_column import FaceCodes
+from matcher.memory import ABSENT
+from matcher.minutiae_column import MinutiaeColumn
+from matcher.planes import Planes
+from matcher.register import Handles, Register
+from matcher.slabs import SLAB_ROWS, Kind
+
+SEGMENT_ROWS = 1024
+"""Rows of a segment: about 5 MB with minutiae, so 2 ms to copy while nobody may change anything,
+and no more to write again when one of its persons is erased."""
+
+SEGMENTS_OF_SLAB = SLAB_ROWS // SEGMENT_ROWS
+
+_HEADER = struct.Struct("<32sqqqqq")
+"""LAYOUT, number, kind, words of minutiae, faces, dimensions of a face."""
+
+_CONSTANTS = (
+    1,
+    SEGMENT_ROWS,
+    SLAB_ROWS,
+    *(codes.FINGERS, codes.DIMENSIONS, codes.FULL_SCALE, codes.FINE_STEP, codes.NEUTRAL),
+    *(codes.COARSE_DIMENSIONS, COARSE_BLOCK, FINE_BLOCK),
+    *(minutiae_column.HEADER_WORDS, face_column.FULL_SCALE),
+)
+
+LAYOUT = sha256(repr(_CONSTANTS).encode()).digest()
+"""Names how rows are coded: the version of this form, then every number that the codes rest on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a gallery is beside its segments. kinds: Kind of each slab; the models of its codes."""
+
+    kinds: tuple[int, ...]
+    finger_model: str | None
+    vector_model: str | None
+    face_model: str | None
+    face_dimensions: int
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of the models whose templates the gallery holds or held."""
+        named = self.finger_model, self.vector_model, self.face_model
+        return tuple(model for model in named if model is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How often a segment changed, and how often something left it: erased, replaced or moved."""
+
+    changes: int = 0
+    departures: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Rows from number * SEGMENT_ROWS on; n = SEGMENT_ROWS.
+
+    masks: uint16 (n,), 0 where empty. partitions: int64 (n,), numbers. ids: int64 (n,), FREE where
+    empty. contents: uint8 (n, 32), SHA-256. lengths: uint32 (n,), words of each person's minutiae,
+    0 where there are none; words: uint64. with_face: bool (n,); faces: int16 (k, dimensions).
+    fine, coarse: as codes.py makes them, None where the kind has none.
+    """
+
+    number: int
+    kind: Kind
+    masks: NDArray[np.uint16]
+    partitions: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    contents: NDArray[np.uint8]
+    lengths: NDArray[np.uint32]
+    words: NDArray[np.uint64]
+    with_face: NDArray[np.bool_]
+    faces: NDArray[np.int16]
+    fine: NDArray[np.uint8] | None
+    coarse: NDArray[np.uint8] | None
+
+    def sum_entries(self) -> int:
+        """The segment's part of the gallery's digest, as a sum."""
+        return sum(
+            hash_entry(int(self.ids[at]), int(self.partitions[at]), self.contents[at].tobytes())
+            for at in np.flatnonzero(self.masks)
+        )
+
+    def encode(self) -> bytes:
+        """The segment as bytes, its digest behind the header; not sealed, not for a disk."""
+        counts = (len(self.words), len(self.faces), self.faces.shape[1])
+        header = _HEADER.pack(LAYOUT, self.number, self.kind, *counts)
+        arrays = (self.masks, self.partitions, self.ids, self.contents, self.lengths, self.words)
+        parts: list[Any] = [*arrays, self.with_face, self.faces]
+        parts += [plane for plane in (self.fine, self.coarse) if plane is not None]
+        sums = write_sum(self.sum_entries())
+        return b"".join(
+            [header, sums, *(memoryview(part).cast("B") for part in parts if part.size)]
+        )
+
+
+def decode(encoded: bytes) -> tuple[Segment, bytes]:
+    """A segment and its digest back, without copying; Malformed if it is of another layout."""
+    if len(encoded) < _HEADER.size + 32 or not encoded.startswith(LAYOUT):
+        raise Malformed("not a segment of this program's layout")
+    _, number, kind, words, faces, dimensions = _HEADER.unpack_from(encoded)
+    reader = _Reader(encoded, _HEADER.size)
+    sums = reader.take(np.uint8, (32,)).tobytes()
+    n = SEGMENT_ROWS
+    fine = make_fine(n).shape if kind != Kind.BARE else None
+    coarse = make_coarse(n).shape if kind == Kind.DENSE else None
+    segment = Segment(
+        number,
+        Kind(kind),
+        reader.take(np.uint16, (n,)),
+        reader.take(np.int64, (n,)),
+        reader.take(np.int64, (n,)),
+        reader.take(np.uint8, (n, 32)),
+        reader.take(np.uint32, (n,)),
+        reader.take(np.uint64, (words,)),
+        reader.take(np.bool_, (n,)),
+        reader.take(np.int16, (faces, dimensions)),
+        None if fine is None else reader.take(np.uint8, fine),
+        None if coarse is None else reader.take(np.uint8, coarse),
+    )
+    if reader.at != len(encoded):
+        raise Malformed("a segment is not as long as it says")
+    return segment, sums
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes array after array out of bytes."""
+
+    encoded: bytes
+    at: int
+
+    def take(self, kind: Any, shape: Sequence[int]) -> NDArray[Any]:
+        """The next array; Malformed where the bytes end before it."""
+        count = int(np.prod(shape))
+        end = self.at + count * np.dtype(kind).itemsize
+        if count < 0 or end > len(self.encoded):
+            raise Malformed("a segment ends too early")
+        found = np.frombuffer(self.encoded, kind, count, self.at).reshape(shape)
+        self.at = end
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """All that holds something of a row."""
+
+    planes: Planes
+    register: Register
+    minutiae: MinutiaeColumn
+    faces: FaceCodes | None
+
+
+def copy_segment(columns: Columns, number: int) -> Segment:
+    """A copy of what the rows of a segment hold now."""
+    slab = columns.planes.slabs[number // SEGMENTS_OF_SLAB]
+    first = number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
+    places = slice(first, first + SEGMENT_ROWS)
+    rows = np.arange(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS)
+    names = np.array([*columns.planes.partitions, 0], np.int64)
+    masks, handles = slab.masks[places].copy(), columns.register.handles(rows)
+    lengths, words = columns.minutiae.gather(handles.minutiae)
+    with_face = handles.faces != ABSENT
+    faces = np.zeros((0, 0), np.int16)
+    if columns.faces is not None:
+        faces = columns.faces.gather(handles.faces[with_face])
+    fine, coarse = slab.fine, slab.coarse
+    return Segment(
+        number,
+        slab.kind,
+        masks,
+        np.where(masks, names[slab.partitions[places]], 0),
+        columns.register.ids(rows),
+        columns.register.contents(rows),
+        lengths,
+        words,
+        with_face,
+        faces,
+        None if fine is None else fine[:, _blocks(places, FINE_BLOCK)].copy(),
+        None if coarse is None else coarse[_blocks(places, COARSE_BLOCK)].copy(),
+    )
+
+
+def put_segment(columns: Columns, segment: Segment) -> None:
+    """Fill the empty rows of a segment; raises ValueError if an id or a row is taken."""
+    slab = columns.planes.slabs[segment.number // SEGMENTS_OF_SLAB]
+    if slab.kind is not segment.kind:
+        raise ValueError("a segment belongs into a slab of its kind")
+    first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
+    places = slice(first, first + SEGMENT_ROWS)
+    live = np.flatnonzero(segment.masks)
+    faces = np.full(SEGMENT_ROWS, ABSENT, np.int64)
+    if columns.faces is not None:
+        faces[segment.with_face] = columns.faces.add_many(segment.faces)
+    minutiae = columns.minutiae.add_many(segment.lengths, segment.words)
+    rows = segment.number * SEGMENT_ROWS + live
+    handles = Handles(minutiae[live], faces[live])
+    columns.register.enter_many(rows, segment.ids[live], handles, segment.contents[live])
+    if slab.fine is not None and segment.fine is not None:
+        slab.fine[:, _blocks(places, FINE_BLOCK)] = segment.fine
+    if slab.coarse is not None and segment.coarse is not None:
+        slab.coarse[_blocks(places, COARSE_BLOCK)] = segment.coarse
+    slab.partitions[places] = columns.planes.name_partitions(segment.partitions, segment.masks)
+    slab.masks[places] = segment.masks
+    if len(live):
+        slab.used = max(slab.used, first + int(live[-1]) + 1)
+
+
+def settle(planes: Planes) -> None:
+    """After all segments were put: leave the rows between persons to those who come next.
+
+    Only the last slab of a kind is still being filled.
+    """
+    filling = {slab.kind: number for number, slab in enumerate(planes.slabs)}
+    for number, slab in enumerate(planes.slabs):
+        if filling[slab.kind] != number:
+            slab.used = SLAB_ROWS
+        planes.free_all(number)
+
+
+def list_held(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Reference ids and partitions of all persons, ascending by id; int64 (n,) both."""
+    rows = columns.planes.select()
+    names = np.array([*columns.planes.partitions, 0], np.int64)
+    slabs = columns.planes.slabs
+    held = [names[slab.partitions[: slab.used][slab.masks[: slab.used] != 0]] for slab in slabs]
+    partitions = np.concatenate([np.zeros(0, np.int64), *held])
+    ids = columns.register.ids(rows)
+    order = np.argsort(ids)
+    return ids[order], partitions[order]
+
+
+def _blocks(places: slice, block: int) -> slice:
+    """The blocks that hold some places."""
+    return slice(places.start // block, places.stop // block)

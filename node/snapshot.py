@@ -1,0 +1,202 @@
+"""The gallery on disk, sealed, so that a start need not open every reference of the store.
+
+One file holds one segment of the gallery, some thousand persons, sealed with a key drawn for this
+file alone. All keys lie in one manifest, sealed under a key of the vault and replaced as a whole.
+So the content of a segment is destroyed by a manifest without its key: that is written whenever
+someone leaves a segment, before the erasure is answered, and the segment anew with the next round.
+A file that is torn, altered or not there costs the time to read its persons from the store.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from matcher.errors import Malformed
+from matcher.gallery import Gallery
+from matcher.segments import Mark, Outline, Segment, decode
+from node.errors import SealBroken
+from node.store.transaction import THE_NODE
+from node.vault import KEY_BYTES, Place, seal, unseal
+
+FOLDER = "snapshot"
+"""Below the data folder."""
+
+MANIFEST = "manifest"
+
+SEGMENTS_AT_ONCE = 8
+"""Written in one step: some 150 MB, a second of a slow disk, while sweeps and health wait."""
+
+_NAME_BYTES = 16
+"""Of a file's random name; a name is never used twice."""
+
+_FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A segment on disk: its file, the key of this file alone, and the mark that it had."""
+
+    name: str
+    key: bytes
+    mark: Mark
+
+
+class Snapshot:
+    """The segments of one gallery in one folder. Thread-safe; a folder has one at a time."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        """key: seals the manifest. Makes the folder unless it is there; raises OSError."""
+        self._folder, self._key = folder, key
+        self._kept: dict[int, _Kept] = {}
+        self._unfinished: set[str] = set()
+        self._lock = threading.Lock()
+        folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+
+    def open(self) -> Gallery:
+        """A gallery of what can be read here, empty where nothing can; never raises for content.
+
+        Whoever asks proves it against the store, and brings in or takes out what is different.
+        """
+        gallery = Gallery()
+        try:
+            outline, entries = self._read_manifest()
+            marks = gallery.restore(outline, self._read_segments(entries))
+        except FileNotFoundError:
+            return gallery
+        except (OSError, SealBroken, Malformed, ValueError, KeyError, TypeError) as error:
+            log.warning("the snapshot cannot be used: %s", type(error).__name__)
+            self.discard()
+            return Gallery()
+        with self._lock:
+            self._kept = {
+                number: _Kept(name, key, marks[number])
+                for number, (name, key) in entries.items()
+                if number in marks
+            }
+        return gallery
+
+    def list_dirty(self, gallery: Gallery) -> list[int]:
+        """Segments that changed since they were written, or never were."""
+        with self._lock:
+            kept = {number: one.mark for number, one in self._kept.items()}
+        return [number for number, mark in gallery.marks().items() if kept.get(number) != mark]
+
+    def write(self, gallery: Gallery, numbers: list[int]) -> None:
+        """Write some segments anew and then the manifest; what lay there counts until then."""
+        for number in numbers:
+            segment, mark = gallery.copy_segment(number)
+            name, key = secrets.token_hex(_NAME_BYTES), secrets.token_bytes(KEY_BYTES)
+            with self._lock:
+                self._unfinished.add(name)
+            _write_file(self._folder / name, seal(key, segment.encode(), _place(name)))
+            with self._lock:
+                # Who left meanwhile is in the copy, and whoever erased looked before it was kept.
+                if gallery.marks()[number].departures == mark.departures:
+                    self._kept[number] = _Kept(name, key, mark)
+                self._unfinished.discard(name)
+        with self._lock:
+            self._write_manifest(gallery.outline())
+
+    def expire(self, gallery: Gallery) -> None:
+        """Destroy the keys of all segments that somebody left since they were written."""
+        marks = gallery.marks()
+        with self._lock:
+            left = [
+                number
+                for number, one in self._kept.items()
+                if marks[number].departures != one.mark.departures
+            ]
+            if not left:
+                return
+            for number in left:
+                del self._kept[number]
+            self._write_manifest(gallery.outline())
+
+    def discard(self) -> None:
+        """Destroy all that lies here."""
+        with self._lock:
+            self._kept = {}
+            self._write_manifest(Outline((), None, None, None, 0))
+
+    def _read_manifest(self) -> tuple[Outline, dict[int, tuple[str, bytes]]]:
+        sealed = (self._folder / MANIFEST).read_bytes()
+        told = json.loads(unseal(self._key, sealed, _place(MANIFEST)))
+        kinds, *rest = told["outline"]
+        entries = {number: (name, bytes.fromhex(key)) for number, name, key in told["segments"]}
+        return Outline(tuple(kinds), *rest), entries
+
+    def _read_segments(
+        self, entries: dict[int, tuple[str, bytes]]
+    ) -> Iterator[tuple[Segment, bytes]]:
+        for number, (name, key) in entries.items():
+            try:
+                sealed = (self._folder / name).read_bytes()
+                yield decode(unseal(key, sealed, _place(name)))
+            except (OSError, SealBroken, Malformed) as error:
+                log.warning(
+                    "segment %d of the snapshot is damaged (%s); the store has its persons",
+                    *(number, type(error).__name__),
+                )
+
+    def _write_manifest(self, outline: Outline) -> None:
+        """Replace the manifest, overwrite the old one and remove the files that none names."""
+        content = {
+            "outline": [
+                *(list(outline.kinds), outline.finger_model, outline.vector_model),
+                *(outline.face_model, outline.face_dimensions),
+            ],
+            "segments": [[number, one.name, one.key.hex()] for number, one in self._kept.items()],
+        }
+        path, fresh = self._folder / MANIFEST, self._folder / f"{MANIFEST}.new"
+        old = path.open("r+b") if path.exists() else None
+        _write_file(fresh, seal(self._key, json.dumps(content).encode(), _place(MANIFEST)))
+        fresh.replace(path)
+        _sync_folder(self._folder)
+        if old is not None:
+            _overwrite(old.fileno())
+            old.close()
+        named = {MANIFEST, *self._unfinished, *(one.name for one in self._kept.values())}
+        for file in self._folder.iterdir():
+            if file.name not in named:
+                file.unlink()
+
+
+def _place(name: str) -> Place:
+    return Place(THE_NODE, FOLDER, "content", name)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    """Write a file so that it is whole on the disk before anything else names it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _overwrite(descriptor: int) -> None:
+    """Lay zeros over a file that has no name any more: file systems leave its blocks as they are.
+
+    Those that write every block elsewhere (copy on write) do so here too; they need a disk that is
+    encrypted, or the vault's key on another one.
+    """
+    os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
+    os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

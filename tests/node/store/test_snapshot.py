@@ -1,0 +1,274 @@
+"""A start from a snapshot holds what the store holds, whatever happened to either since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from matcher.digest import digest_entries
+from matcher.gallery import Gallery
+from matcher.segments import Outline, Segment
+from node import snapshot
+from node.access import PARTITIONS
+from node.loading import load_gallery
+from node.snapshot import MANIFEST, Snapshot
+from node.store import Store, biometrics, running
+from node.vault import unseal
+from tests.node.store.test_running import Models, add, summed
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "snapshot"
+
+
+@pytest.fixture
+def ids(store: Store) -> list[int]:
+    return [add(store, f"DK{seed}", seed) for seed in range(1, 5)]
+
+
+@pytest.fixture
+def gallery(store: Store, ids: list[int]) -> Gallery:
+    assert ids
+    return load(store)
+
+
+def load(store: Store, kept: Snapshot | None = None) -> Gallery:
+    return load_gallery(store, Models(store), kept)  # type: ignore[arg-type]
+
+
+def write(folder: Path, gallery: Gallery) -> Snapshot:
+    kept = Snapshot(folder, KEY)
+    kept.write(gallery, kept.list_dirty(gallery))
+    return kept
+
+
+def drop(store: Store, number: str) -> None:
+    with store.write() as transaction:
+        biometrics.drop_reference(transaction, number)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gallery numbers of the references that a start opens from the store."""
+    seen: list[int] = []
+
+    def noting(read: Callable[..., object]) -> Callable[..., object]:
+        def read_(*given: object) -> object:
+            for stored in read(*given):  # type: ignore[attr-defined]
+                seen.append(stored.template_id)
+                yield stored
+
+        return read_
+
+    for name in ("all_references", "some_references"):
+        monkeypatch.setattr(biometrics, name, noting(getattr(biometrics, name)))
+    return seen
+
+
+def start(store: Store, folder: Path, opened: list[int]) -> tuple[Gallery, list[int]]:
+    """The gallery of a start, which must be the store's, and what was opened for it."""
+    models = Models(store)
+    opened.clear()
+    gallery = load_gallery(store, models, Snapshot(folder, KEY))  # type: ignore[arg-type]
+    read = list(opened)
+    assert gallery.digest() == summed(store)
+    return gallery, read
+
+
+def test_a_start_from_a_snapshot_opens_no_reference(
+    store: Store, folder: Path, gallery: Gallery, opened: list[int]
+) -> None:
+    write(folder, gallery)
+    again, read = start(store, folder, opened)
+    assert read == []
+    assert len(again) == len(gallery) == 4
+
+
+def test_only_what_came_since_is_opened_and_who_is_gone_is_gone(
+    store: Store, folder: Path, gallery: Gallery, ids: list[int], opened: list[int]
+) -> None:
+    write(folder, gallery)
+    drop(store, "DK2")
+    come = add(store, "DK9", 9)
+    again, read = start(store, folder, opened)
+    assert read == [come]
+    assert ids[1] not in again
+    assert come in again
+
+
+def test_who_is_in_another_partition_since_is_moved(
+    store: Store, folder: Path, ids: list[int], opened: list[int]
+) -> None:
+    moved = Gallery()
+    with store.read() as transaction:
+        for stored in biometrics.all_references(transaction):
+            moved.enrol(stored.template_id, stored.reference, partition=99)
+    assert len(moved) == len(ids)
+    write(folder, moved)
+    again, read = start(store, folder, opened)
+    assert read == []
+    assert set(again.list_held()[1].tolist()) <= set(PARTITIONS.values())
+
+
+@pytest.mark.parametrize("damage", ["shorter", "longer", "flipped", "empty", "absent"])
+@pytest.mark.parametrize("which", ["manifest", "segment"])
+def test_damage_costs_time_and_nothing_else(
+    which: str, damage: str, store: Store, folder: Path, gallery: Gallery, opened: list[int]
+) -> None:
+    write(folder, gallery)
+    (segment,) = [file for file in folder.iterdir() if file.name != MANIFEST]
+    file = folder / MANIFEST if which == "manifest" else segment
+    content = file.read_bytes()
+    if damage == "absent":
+        file.unlink()
+    else:
+        half = len(content) // 2
+        flipped = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+        damaged = {"shorter": content[:-1], "longer": content + b"\0", "flipped": flipped}
+        file.write_bytes(damaged.get(damage, b""))
+    again, read = start(store, folder, opened)
+    assert len(again) == len(read) == 4
+
+
+def test_wherever_a_segment_is_torn_the_start_holds_the_store(
+    store: Store, folder: Path, gallery: Gallery, opened: list[int]
+) -> None:
+    write(folder, gallery)
+    (segment,) = [file for file in folder.iterdir() if file.name != MANIFEST]
+    whole = segment.read_bytes()
+    step = len(whole) // 40
+    for end in range(0, len(whole), step):
+        segment.write_bytes(whole[:end])
+        manifest = (folder / MANIFEST).read_bytes()
+        again, read = start(store, folder, opened)
+        assert len(again) == len(read) == 4
+        (folder / MANIFEST).write_bytes(manifest)
+
+
+def test_a_power_cut_before_the_manifest_leaves_the_older_snapshot(
+    store: Store,
+    folder: Path,
+    gallery: Gallery,
+    opened: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = write(folder, gallery)
+    come = add(store, "DK9", 9)
+    with store.read() as transaction:
+        stored = biometrics.find_reference(transaction, come)
+    assert stored is not None
+    gallery.enrol(come, stored.reference, partition=PARTITIONS[stored.category])
+
+    def cut(self: Path, target: Path) -> Path:
+        raise OSError(5, "power cut", str(self), None, str(target))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", cut)
+        with pytest.raises(OSError, match="power cut"):
+            kept.write(gallery, kept.list_dirty(gallery))
+    assert start(store, folder, opened)[1] == [come]
+
+
+def test_the_snapshot_of_another_store_is_not_believed(
+    store: Store, folder: Path, gallery: Gallery, ids: list[int], opened: list[int]
+) -> None:
+    write(folder, gallery)
+    with store.write() as transaction:
+        running.put(transaction, bytes([7]) * 32)
+    _, read = start(store, folder, opened)
+    assert read == ids
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_snapshot_of_other_models_is_not_used(
+    store: Store, folder: Path, ids: list[int], opened: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, load(store))
+    models = Models(store)
+    monkeypatch.setattr(Outline, "models", ("finger-vector-0",))
+    opened.clear()
+    gallery = load_gallery(store, models, Snapshot(folder, KEY))  # type: ignore[arg-type]
+    assert opened == ids
+    assert gallery.digest() == summed(store)
+
+
+def test_nothing_of_a_person_lies_there_in_the_clear(
+    folder: Path, store: Store, gallery: Gallery
+) -> None:
+    write(folder, gallery)
+    with store.read() as transaction:
+        encoded = [one.encoded for one in biometrics.all_references(transaction)]
+    (number,) = gallery.marks()
+    segment = gallery.copy_segment(number)[0]
+    # Minutiae as the gallery keeps them, and the templates of the store.
+    secrets = [segment.words.tobytes()[at : at + 16] for at in range(16, 2000, 64)]
+    secrets += [one[at : at + 16] for one in encoded for at in range(64, len(one) - 16, 64)]
+    for file in folder.iterdir():
+        content = file.read_bytes()
+        assert not any(secret in content for secret in secrets if any(secret))
+
+
+def test_an_erasure_destroys_the_key_of_the_segment_at_once(
+    folder: Path, store: Store, gallery: Gallery, ids: list[int]
+) -> None:
+    kept = write(folder, gallery)
+    before = list_keys(folder)
+    assert len(before) == 1
+    assert gallery.erase(ids[0])
+    kept.expire(gallery)
+    assert list_keys(folder) == []
+    assert [file.name for file in folder.iterdir()] == [MANIFEST]
+    drop(store, "DK1")
+    kept.write(gallery, kept.list_dirty(gallery))
+    assert not set(list_keys(folder)) & set(before)
+    assert len(Snapshot(folder, KEY).open()) == 3
+
+
+def test_an_enrolment_destroys_no_key(
+    folder: Path, store: Store, gallery: Gallery, ids: list[int]
+) -> None:
+    kept = write(folder, gallery)
+    before = list_keys(folder)
+    with store.read() as transaction:
+        stored = biometrics.find_reference(transaction, ids[0])
+    assert stored is not None
+    gallery.enrol(77, stored.reference)
+    kept.expire(gallery)
+    assert list_keys(folder) == before
+    assert kept.list_dirty(gallery) == list(gallery.marks())
+
+
+def test_who_is_erased_while_a_segment_is_written_is_not_in_it(
+    folder: Path, gallery: Gallery, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Snapshot(folder, KEY)
+    encode = Segment.encode
+
+    def erasing(segment: Segment) -> bytes:
+        gallery.erase(ids[0])
+        kept.expire(gallery)
+        return encode(segment)
+
+    monkeypatch.setattr(Segment, "encode", erasing)
+    kept.write(gallery, kept.list_dirty(gallery))
+    assert list_keys(folder) == []
+    assert [file.name for file in folder.iterdir()] == [MANIFEST]
+
+
+def test_an_empty_folder_is_an_empty_gallery(folder: Path) -> None:
+    gallery = Snapshot(folder, KEY).open()
+    assert len(gallery) == 0
+    assert gallery.digest() == digest_entries([])
+
+
+def list_keys(folder: Path) -> list[str]:
+    """The keys that whoever has the vault's key can read from the folder."""
+    place = snapshot._place(MANIFEST)
+    told = json.loads(unseal(KEY, (folder / MANIFEST).read_bytes(), place))
+    return [key for _, _, key in told["segments"]]
