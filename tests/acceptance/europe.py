@@ -220,7 +220,7 @@ class Europe:
             return not waits and not told
 
     def sweep(self) -> None:
-        """What every node and the centre do once a minute, and every node once a day."""
+        """What every node and the centre do once a minute, and every node once an hour."""
         central_custody.sweep(self.centre.centre)
         for state in self.states.values():
             custody.sweep(state.node)
