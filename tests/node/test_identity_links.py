@@ -14,7 +14,7 @@ from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.policy import Policy
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
-from node import enrolment
+from node import enrolment, server
 from node import identity_links as identity_links_at_node
 from node.access import Act, Actor, Role
 from tests.node.trial import DESK, NAME, ON, LinkPb, Trial, refusal
@@ -98,6 +98,36 @@ def test_the_link_of_another_authority_is_no_task_here(trial: Trial) -> None:
     assert link.responsible_system == LinkPb.SYSTEM_VIS
     assert identity_links_at_node.follow_links(trial.serving.node) == 0
     assert "VERIFY_LINK" not in waits_for(trial, number)
+
+
+@pytest.fixture
+def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a node does once a minute it does twenty times a second."""
+    monkeypatch.setattr(server, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("quick_rounds")
+def test_a_node_that_serves_follows_links_by_itself(open_trial: Callable[..., Trial]) -> None:
+    trial = open_trial()
+    trial.place(1, surnames=("Doe",), date_of_birth="1971-01-02")
+    number = enrolled(trial)
+    ends = time.monotonic() + 60
+    while "VERIFY_LINK" not in waits_for(trial, number):
+        assert time.monotonic() < ends, "nobody looked for links"
+        time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("quick_rounds")
+def test_a_centre_without_links_ends_no_rounds(
+    open_trial: Callable[..., Trial], caplog: pytest.LogCaptureFixture
+) -> None:
+    trial = open_trial(ON, Policy())
+    ends = time.monotonic() + 60
+    while caplog.text.count("links between systems are looked for again: RuleBroken") < 2:
+        assert time.monotonic() < ends, caplog.text
+        time.sleep(0.02)
+    assert refusal(trial.links) == ("FAILED_PRECONDITION", ["I01 interoperability_from"])
 
 
 @pytest.mark.parametrize("side", ["node", "centre"])
