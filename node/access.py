@@ -82,6 +82,7 @@ class Act(StrEnum):
     SWEEP = "SWEEP"
     RE_EMBED = "RE_EMBED"
     RAISE_ALARM = "RAISE_ALARM"
+    FOLLOW_LINKS = "FOLLOW_LINKS"
     REQUEST_SEARCH = "REQUEST_SEARCH"
     VERIFY_SEARCH = "VERIFY_SEARCH"
     READ_SEARCH = "READ_SEARCH"
@@ -230,6 +231,7 @@ PERMISSIONS: Mapping[Act, Mapping[Role, frozenset[Purpose]]] = MappingProxyType(
         Act.DELIVER: _NODE,
         Act.RECEIVE_NOTICE: _NODE,
         Act.RAISE_ALARM: _NODE,
+        Act.FOLLOW_LINKS: _NODE,
         Act.SWEEP: {**_NODE, Role.ADMINISTRATOR: _RUNNING},
         Act.RE_EMBED: _NODE,
         Act.REQUEST_SEARCH: _REQUESTERS,

@@ -13,7 +13,8 @@ from types import TracebackType
 
 from interfaces import profile
 from interfaces.doorway import Doorway, TlsFiles, open_doorway
-from node import alarms, custody, pruning
+from interfaces.eurodac.errors import RuleBroken
+from node import alarms, custody, identity_links, pruning
 from node.assembly import Node, close
 from node.errors import NodeError, SettingsWrong
 from node.inbox import Follower
@@ -137,6 +138,7 @@ def _keep(
         dirty = _write_some(node, dirty)
         if rounds % rounds_between_sweeps == 0:
             _sweep(node)
+            _follow_links(node)
         if rounds % rounds_between_prunings == 0:
             _prune(node)
 
@@ -161,6 +163,16 @@ def _sweep(node: Node) -> None:
         return
     if erased:
         log.info("retention ended for %d data sets", erased)
+
+
+def _follow_links(node: Node) -> None:
+    try:
+        opened = identity_links.follow_links(node)
+    except (NodeError, RuleBroken) as error:
+        log.warning("links between systems are looked for again: %s", type(error).__name__)
+        return
+    if opened:
+        log.info("%d links between systems wait to be verified", opened)
 
 
 def _prune(node: Node) -> None:

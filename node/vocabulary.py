@@ -58,6 +58,7 @@ class TaskKind(StrEnum):
     REPORT_FALSE_HIT = "REPORT_FALSE_HIT"
     RESOLVE_REFUSAL = "RESOLVE_REFUSAL"
     READ_NOTICE = "READ_NOTICE"
+    VERIFY_LINK = "VERIFY_LINK"
     TAKE_CHARGE = "TAKE_CHARGE"
     TAKE_BACK = "TAKE_BACK"
     CHECK_INADMISSIBILITY = "CHECK_INADMISSIBILITY"
@@ -104,6 +105,7 @@ class SampleQuality:
 class Task:
     """One open piece of work. article: where the duty and its limit come from.
 
+    hit_id: the hit, or with VERIFY_LINK the link between systems, that it is about, if any.
     rule: the limit of the case clock that it stands for, empty for none; starts_at: its begin.
     """
 

@@ -101,6 +101,12 @@ def find_open(transaction: Transaction, reference_number: str) -> tuple[Task, ..
     return tuple(_read(row) for row in transaction.connection.execute(query))
 
 
+def find_of_kind(transaction: Transaction, kind: TaskKind) -> tuple[Task, ...]:
+    """All open tasks of a kind, oldest first."""
+    query = select(_TABLE).where(_OPEN, _TABLE.c.kind == kind).order_by(_TABLE.c.opened_at)
+    return tuple(_read(row) for row in transaction.connection.execute(query))
+
+
 def find_unalarmed(transaction: Transaction, now: datetime, at_most: int) -> tuple[Task, ...]:
     """Comparisons that are awaited beyond their limit and of which no open alarm tells."""
     query = select(_TABLE).where(_is_unalarmed(now)).order_by(_TABLE.c.due).limit(at_most)

@@ -277,7 +277,7 @@ def identify(story: Story, place: str, person: str) -> None:
 
 @deed("The sweepers go round")
 def sweep(story: Story) -> None:
-    """What every node and the centre do once a minute."""
+    """What every node and the centre do once a minute, and every node once an hour."""
     story.europe.sweep()
 
 

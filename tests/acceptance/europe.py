@@ -29,7 +29,7 @@ from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from matcher.engine import Engine, Extraction
 from matcher.vocabulary import FaceSample, Sample
-from node import assembly, custody, server, vault
+from node import assembly, custody, pruning, server, vault
 from node.access import Role
 from node.assembly import Node
 from node.settings import CentralSettings, QualityGate, Settings
@@ -82,14 +82,16 @@ class _State(AbstractContextManager["_State"]):
     def __init__(self, node: Node) -> None:
         self.node = node
         self.serving = server.serve(node)
-        self._lines: dict[tuple[Role, str], Station] = {}
+        self._lines: dict[tuple[Role, str, str], Station] = {}
 
-    def call(self, role: Role, method: str, request: Message, *, unit: str = "") -> Any:
-        """One call over gRPC, under one role. unit: default the one that the role has."""
-        key = role, unit or unit_of(role)
+    def call(
+        self, role: Role, method: str, request: Message, *, unit: str = "", user: str = ""
+    ) -> Any:
+        """One call over gRPC, under one role. unit, user: default those that the role has."""
+        key = role, unit or unit_of(role), user or user_of(role)
         if key not in self._lines:
             letters = self.node.member_state
-            actor = f"C={letters},O={key[1]},OU={role},CN={user_of(role)}"
+            actor = f"C={letters},O={key[1]},OU={role},CN={key[2]}"
             address = f"127.0.0.1:{self.serving.doorway.port}"
             self._lines[key] = Station(address, identity=None, actor=actor)
         return self._lines[key].call(method, request)
@@ -106,7 +108,7 @@ class _State(AbstractContextManager["_State"]):
 
 
 def user_of(role: Role) -> str:
-    """The one official of a State who has this role."""
+    """The official of a State who has this role, unless a second pair of eyes is needed."""
     return role.lower().replace("_", "-")
 
 
@@ -161,11 +163,12 @@ class Europe:
         self._opened.callback(examiner.stop)
         examiner.start()
 
-    def call(self, state: str, role: Role, method: str, request: Message, *, unit: str = "") -> Any:
-        """One call to a State's node, which is opened when first called."""
+    def call(self, state: str, role: Role, method: str, request: Message, **who: str) -> Any:
+        """One call to a State's node, which is opened when first called. who: unit and user, where
+        they are not those of the role."""
         if any(known.name == "request_id" for known in request.DESCRIPTOR.fields):
             request.request_id = f"request-{self.requests()}"  # type: ignore[attr-defined]
-        return self.state(state).call(role, method, request, unit=unit)
+        return self.state(state).call(role, method, request, **who)
 
     def state(self, letters: str) -> _State:
         """A State with its node."""
@@ -217,10 +220,11 @@ class Europe:
             return not waits and not told
 
     def sweep(self) -> None:
-        """What every node and the centre do once a minute."""
+        """What every node and the centre do once a minute, and every node once an hour."""
         central_custody.sweep(self.centre.centre)
         for state in self.states.values():
             custody.sweep(state.node)
+            pruning.prune(state.node)
 
     def case(self, number: str) -> nap_pb2.Case:
         """A case as an official of its State reads it."""

@@ -168,11 +168,12 @@ class ImportedRun:
         except Exception as error:  # noqa: BLE001 - a law that cannot even be read is noticed
             return f"import ({type(error).__name__})"
         before = self.noticed_by.get(self.module, Counter())
-        items = [
-            one
-            for one in self.session.perform_collect([str(file) for file in self.files])
-            if only is None or one.nodeid in only
-        ]
+        try:
+            found = self.session.perform_collect([str(file) for file in self.files])
+        except pytest.Session.Failed:
+            # The first file that cannot be collected ends it, as the first failing test would.
+            return self.first_failure
+        items = [one for one in found if only is None or one.nodeid in only]
         items.sort(
             key=lambda one: (
                 LAST in one.nodeid,

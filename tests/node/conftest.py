@@ -35,6 +35,7 @@ from node.inbox import receive
 from node.settings import CentralSettings, Settings
 from node.store import Store, open_store
 from node.vocabulary import CaseHit, Task, TaskKind
+from tests.node.trial import open_trial, trial  # noqa: F401 - fixtures of more than one file
 
 NOBODY_LISTENS = "127.0.0.1:9"
 """The discard port: a line that never stands."""

@@ -18,6 +18,7 @@ from interfaces.eurodac.deadlines import (
     TechnicalIncident,
     check_circumstances,
     check_influx,
+    comparison,
     comparison_due,
     false_hit_report,
     notice_due,
@@ -107,7 +108,11 @@ def test_a_successful_retake_starts_its_own_clock(row: Mapping[str, str]) -> Non
 
 @pytest.mark.table("T_comparison")
 def test_the_centre_answers_within_a_day_or_an_hour(row: Mapping[str, str]) -> None:
-    assert comparison_due(known(row["arrived"]), row["urgent"] == "yes") == instant(row["due"])
+    arrived, urgent = known(row["arrived"]), row["urgent"] == "yes"
+    assert comparison_due(arrived, urgent) == instant(row["due"])
+    limit = comparison(arrived, urgent)
+    assert (limit.rule, limit.starts_at, limit.article) == ("COMPARISON", arrived, "38(2)")
+    assert limit.due_at == limit.due_outer == instant(row["due"])
 
 
 @pytest.mark.table("R_false_hit")

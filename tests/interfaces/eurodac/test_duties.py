@@ -24,7 +24,7 @@ from interfaces.eurodac.duties import (
 from interfaces.eurodac.limits import LIMITS
 from interfaces.eurodac.periods import local_day
 from interfaces.eurodac.policy import Policy
-from interfaces.eurodac.progress import Facts, Told, occurred
+from interfaces.eurodac.progress import ASKS, Facts, Told, occurred
 
 
 def noon(day: str) -> datetime:
@@ -66,6 +66,31 @@ def test_a_case_asks_for_these_duties(row: Mapping[str, str]) -> None:
     )
     found = [written(one, row["state"]) for one in duties(facts, clock)]
     assert "; ".join(found) == row["duties"]
+
+
+@pytest.mark.table("C_run_out")
+def test_a_limit_is_a_duty_until_one_second_after_its_end(row: Mapping[str, str]) -> None:
+    state, key = row["state"], row["limit"]
+    # Whoever is asked in the row is Greece.
+    asked = {one.name: ":GR" for one in ASKS}
+    events = " ".join(
+        pair + asked.get(pair.partition("@")[0], "") for pair in row["events"].split()
+    )
+    facts, clock = case(events, "2027-12-31", category=row["category"], state=state)
+    (limit,) = [one for one in clock.passed if one.rule == key] or [
+        one for one in clock.running if one.rule == key
+    ]
+    assert limit.due_at is not None
+
+    def at(now: datetime) -> list[Duty]:
+        return list(duties(facts, play(occurred(facts, Policy()), now, state)))
+
+    (duty,) = [one for one in at(limit.due_at) if one.rule == key]
+    assert (duty.kind, duty.article, duty.due_at) == (row["task"], row["rule"], limit.due_at)
+    assert duty.what.endswith(f"when its limit passes, {row['told']}.")
+    later = at(limit.due_at + timedelta(seconds=1))
+    assert " ".join(sorted({one.kind for one in later})) == row["left"]
+    assert (key in {one.rule for one in later}) is (row["owed"] == "yes")
 
 
 @pytest.mark.table("C_kinds")

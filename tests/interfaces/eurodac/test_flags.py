@@ -81,6 +81,13 @@ def test_the_tables_are_complete() -> None:
     assert all(rules is None or rules.keys() == set(MarkType) for rules in MARK_RULES.values())
 
 
+@pytest.mark.parametrize(
+    ("kind", "article"), [(MarkType.PROTECTION, "31(1)"), (MarkType.RESIDENCE, "31(4)")]
+)
+def test_a_mark_is_told_by_the_notice_of_its_own_article(kind: MarkType, article: str) -> None:
+    assert NOTICES[MARK_NOTICES[kind]].article == article
+
+
 @pytest.mark.parametrize("category", Category)
 def test_flag_and_mark_tables_agree_with_the_field_table(category: Category) -> None:
     has_flag = requirement(Field.SECURITY_FLAG, category) is not Requirement.FORBIDDEN

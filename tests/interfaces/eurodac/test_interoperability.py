@@ -105,6 +105,23 @@ def test_likeness_does_not_depend_on_who_comes_first(
     )
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("1990", "1990-12-31", Closeness.SIMILAR),
+        ("1990", "1990-01-01", Closeness.SIMILAR),
+        ("1990", "1991-01-01", Closeness.DIFFERENT),
+        ("1990", "1989-12-31", Closeness.DIFFERENT),
+        ("no date", "1990-05-07", Closeness.DIFFERENT),
+        ("no date", "no date", Closeness.DIFFERENT),
+    ],
+)
+def test_a_year_leaves_its_first_and_its_last_day_open(
+    one: str, other: str, expected: Closeness
+) -> None:
+    assert compare_births(one, other) is compare_births(other, one) is expected
+
+
 @given(PARTS)
 def test_a_record_with_names_and_a_day_of_birth_is_the_same_as_itself(part: IdentityPart) -> None:
     whole = replace(part, surnames=("Ay",), forenames=("Bo",), date_of_birth="1990-05-07")

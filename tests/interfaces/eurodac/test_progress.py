@@ -7,12 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from interfaces.eurodac.caseclock import Happening
+from interfaces.eurodac.caseclock import EFFECTS, Happening
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet, Event
+from interfaces.eurodac.limits import LIMITS
 from interfaces.eurodac.periods import local_day
 from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.progress import (
+    AT_BORDER,
+    FOLLOWS,
     Facts,
     KnownHit,
     Told,
@@ -120,6 +123,42 @@ def test_an_acceptance_answers_what_was_asked_before() -> None:
     assert codes(Told(Happening.ACCEPTED, NOON - SECOND), applicant((asked,))) == ["V04"]
     relocation = Told(Happening.RELOCATION_INFORMED, NOON, "IT")
     assert codes(Told(Happening.ACCEPTED, NOON), applicant((relocation,))) == ["V04"]
+
+
+def crossing(*told: Told) -> Facts:
+    data_set = DataSet(Category.IRREGULAR_CROSSING, "IT")
+    return Facts(Category.IRREGULAR_CROSSING, data_set, "IT", told=told)
+
+
+@pytest.mark.parametrize("happening", FOLLOWS, ids=lambda one: one.name)
+def test_what_follows_another_event_is_refused_without_it(happening: Happening) -> None:
+    """Not told, or told later: refused under the article of the limit that was never started."""
+    needed = FOLLOWS[happening]
+    (article,) = {LIMITS[EFFECTS[one].starts[0]].article for one in needed[:1]}
+    for before in ((), (Told(needed[0], NOON + SECOND),)):
+        (found,) = check_told(Told(happening, NOON), crossing(*before), NOON, Policy())
+        assert (found.code, found.field, found.article) == ("V04", "kind", article)
+        assert f"'{needed[0]}'" in found.rule
+    for one in needed:
+        asked = "" if one not in {Happening.RELOCATION_INFORMED, Happening.OFFSET_ASKED} else "GR"
+        facts = crossing(Told(one, NOON - AT_BORDER, asked))
+        assert codes(Told(happening, NOON), facts) == []
+
+
+def test_the_screening_is_shortened_after_three_days_at_the_border() -> None:
+    apprehended = crossing(
+        Told(Happening.APPREHENDED, NOON - 2 * AT_BORDER), Told(Happening.APPREHENDED, NOON)
+    )
+    stayed = Told(Happening.STAYED_AT_BORDER, NOON + AT_BORDER)
+    assert codes(stayed, apprehended, stayed.at) == []
+    early = Told(Happening.STAYED_AT_BORDER, stayed.at - SECOND)
+    (found,) = check_told(early, apprehended, stayed.at, Policy())
+    assert (found.code, found.field, found.article) == ("V05", "at", "SCR 8(3)")
+    other = Facts(
+        Category.ILLEGAL_STAY, DataSet(Category.ILLEGAL_STAY, "IT"), "IT", told=apprehended.told
+    )
+    (found,) = check_told(stayed, other, stayed.at, Policy())
+    assert (found.code, found.field, found.article) == ("V06", "kind", "SCR 8(3)")
 
 
 def test_under_the_old_rules_the_new_procedures_are_not_told() -> None:
