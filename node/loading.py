@@ -37,11 +37,13 @@ def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None)
     be compared with them; those from before there were vectors are compared without.
     """
     gallery = Gallery() if snapshot is None else snapshot.open()
-    if snapshot is not None and len(gallery):
-        if _catch_up(store, engine, gallery):
+    if snapshot is not None:
+        if len(gallery) and _catch_up(store, engine, gallery):
             snapshot.expire(gallery)
             return gallery
-        log.warning("the snapshot is not that of this store; all references are read")
+        if len(gallery):
+            log.warning("the snapshot is not that of this store; all references are read")
+        # Also where it held nobody: its marks are not those of the gallery that is made now.
         snapshot.discard()
     return _load_all(store, engine)
 

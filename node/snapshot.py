@@ -83,6 +83,9 @@ class Snapshot:
                 for number, (name, key) in entries.items()
                 if number in marks
             }
+            if len(self._kept) < len(entries):
+                # An erasure would not find what could not be read: its keys go now.
+                self._lose_keys(gallery.outline())
         return gallery
 
     def list_dirty(self, gallery: Gallery) -> list[int]:
@@ -98,7 +101,14 @@ class Snapshot:
             name, key = secrets.token_hex(_NAME_BYTES), secrets.token_bytes(KEY_BYTES)
             with self._lock:
                 self._unfinished.add(name)
-            _write_file(self._folder / name, seal(key, segment.encode(), _place(name)))
+            try:
+                _write_file(self._folder / name, seal(key, segment.encode(), _place(name)))
+            except OSError:
+                with self._lock:
+                    self._unfinished.discard(name)
+                # On a full disk a torn file would take what the store needs.
+                (self._folder / name).unlink(missing_ok=True)
+                raise
             with self._lock:
                 # Who left meanwhile is in the copy, and whoever erased looked before it was kept.
                 if gallery.marks()[number].departures == mark.departures:
@@ -109,24 +119,42 @@ class Snapshot:
 
     def expire(self, gallery: Gallery) -> None:
         """Destroy the keys of all segments that somebody left since they were written."""
-        marks = gallery.marks()
         with self._lock:
+            marks = gallery.marks()
             left = [
                 number
                 for number, one in self._kept.items()
-                if marks[number].departures != one.mark.departures
+                if number not in marks or marks[number].departures != one.mark.departures
             ]
             if not left:
                 return
             for number in left:
                 del self._kept[number]
-            self._write_manifest(gallery.outline())
+            self._lose_keys(gallery.outline())
 
     def discard(self) -> None:
-        """Destroy all that lies here."""
+        """Destroy all that lies here; a full disk has room for that."""
         with self._lock:
-            self._kept = {}
-            self._write_manifest(Outline((), None, None, None, 0))
+            self._destroy_manifest()
+
+    def _lose_keys(self, outline: Outline) -> None:
+        """Write a manifest without the keys that are not kept any more, or lose all of them."""
+        try:
+            self._write_manifest(outline)
+        except OSError as error:
+            log.warning("no manifest can be written, the snapshot goes: %s", error.strerror)
+            self._destroy_manifest()
+
+    def _destroy_manifest(self) -> None:
+        """Lose every key; all segments are written anew with the next rounds."""
+        self._kept = {}
+        for path in (self._folder / MANIFEST, self._folder / f"{MANIFEST}.new"):
+            if path.exists():
+                with path.open("r+b") as file:
+                    _overwrite(file.fileno())
+                path.unlink()
+        _sync_folder(self._folder)
+        self._remove_unnamed()
 
     def _read_manifest(self) -> tuple[Outline, dict[int, tuple[str, bytes]]]:
         sealed = (self._folder / MANIFEST).read_bytes()
@@ -165,6 +193,9 @@ class Snapshot:
         if old is not None:
             _overwrite(old.fileno())
             old.close()
+        self._remove_unnamed()
+
+    def _remove_unnamed(self) -> None:
         named = {MANIFEST, *self._unfinished, *(one.name for one in self._kept.values())}
         for file in self._folder.iterdir():
             if file.name not in named:

@@ -183,7 +183,7 @@ def test_the_snapshot_of_another_store_is_not_believed(
         running.put(transaction, bytes([7]) * 32)
     _, read = start(store, folder, opened)
     assert read == ids
-    assert len(list(folder.iterdir())) == 1
+    assert list(folder.iterdir()) == []
 
 
 def test_a_snapshot_of_other_models_is_not_used(
@@ -259,6 +259,62 @@ def test_who_is_erased_while_a_segment_is_written_is_not_in_it(
     kept.write(gallery, kept.list_dirty(gallery))
     assert list_keys(folder) == []
     assert [file.name for file in folder.iterdir()] == [MANIFEST]
+
+
+def test_a_segment_that_cannot_be_read_loses_its_key_at_the_start(
+    folder: Path, store: Store, gallery: Gallery, opened: list[int]
+) -> None:
+    write(folder, gallery)
+    (segment,) = [file for file in folder.iterdir() if file.name != MANIFEST]
+    content = segment.read_bytes()
+    segment.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    start(store, folder, opened)
+    assert list(folder.iterdir()) == []
+
+
+def test_where_no_manifest_can_be_written_an_erasure_takes_the_old_one_too(
+    folder: Path, gallery: Gallery, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = write(folder, gallery)
+    gallery.erase(ids[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "_write_file", fail)
+        kept.expire(gallery)
+    assert list(folder.iterdir()) == []
+    kept.write(gallery, kept.list_dirty(gallery))
+    assert len(Snapshot(folder, KEY).open()) == 3
+
+
+def test_a_torn_segment_does_not_stay_on_a_full_disk(
+    folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Snapshot(folder, KEY)
+
+    def tear(path: Path, content: bytes) -> None:
+        path.write_bytes(content[:10])
+        fail(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "_write_file", tear)
+        with pytest.raises(OSError, match="no space"):
+            kept.write(gallery, kept.list_dirty(gallery))
+    assert list(folder.iterdir()) == []
+
+
+def test_after_a_snapshot_of_nobody_an_erasure_finds_its_way(
+    store: Store, folder: Path, gallery: Gallery, ids: list[int]
+) -> None:
+    for template_id in ids:
+        gallery.erase(template_id)
+    write(folder, gallery)
+    kept = Snapshot(folder, KEY)
+    again = load(store, kept)
+    assert again.erase(ids[0])
+    kept.expire(again)
+
+
+def fail(path: Path, _: bytes) -> None:
+    raise OSError(28, "no space", str(path))
 
 
 def test_an_empty_folder_is_an_empty_gallery(folder: Path) -> None:
