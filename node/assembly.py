@@ -23,6 +23,7 @@ from interfaces.central.client import CentralClient, Credentials
 from matcher import templates
 from matcher.engine import Engine
 from matcher.gallery import Gallery, digest_entries
+from matcher.persons import Persons
 from node.access import PARTITIONS
 from node.errors import NotReady
 from node.settings import Settings
@@ -73,7 +74,7 @@ class Node:
     new_id: Callable[[], str]
     jitter: random.Random
     engine: Engine
-    gallery: Gallery
+    gallery: Persons
     store: Store
     client: CentralClient
     publishing: threading.Lock = field(default_factory=threading.Lock)
@@ -217,7 +218,7 @@ def _check_models(
 
 
 def _enrol_all(
-    gallery: Gallery, references: Iterable[biometrics.StoredReference]
+    gallery: Persons, references: Iterable[biometrics.StoredReference]
 ) -> Iterator[tuple[int, int, bytes]]:
     """Enrol each reference and say what the store's side of the digest is made of."""
     for stored in references:
