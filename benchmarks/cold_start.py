@@ -132,7 +132,7 @@ def measure(folder: Path, persons: int) -> Iterator[Measure]:
     name = f"cold_start_{persons // 1000}k_s".replace("000k", "m")
     yield Measure(name, float(np.median(taken)), "s", TARGETS_S.get(persons))
     yield Measure("snapshot_write_s", seconds, "s")
-    yield Measure("snapshot_bytes_per_person", size / persons / 1000, "kB")
+    yield Measure("snapshot_bytes_per_person", size / persons, "B")
     yield Measure("open_one_reference_ms", 1000 * open_references() / OPENED, "ms")
 
 
