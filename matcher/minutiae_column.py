@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
-from numba import carray, njit
+from numba import carray, njit  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 
 from matcher.description import choose_minutiae
@@ -162,7 +162,7 @@ def _copy_out(
     words: NDArray[np.uint64],
 ) -> None:
     addresses, block_words = memory
-    at = 0
+    at = np.int64(0)
     for rank in range(len(handles)):
         if handles[rank] == ABSENT:
             continue
@@ -181,7 +181,7 @@ def _copy_in(
     words: NDArray[np.uint64],
 ) -> None:
     addresses, block_words = memory
-    at = 0
+    at = np.int64(0)
     for rank in range(len(handles)):
         if handles[rank] == ABSENT:
             continue
