@@ -20,7 +20,7 @@ LABEL org.opencontainers.image.title="eurodac-node" org.opencontainers.image.lic
 RUN useradd --system --uid 10001 --home-dir /var/lib/eurodac --create-home eurodac
 COPY --from=build /opt/eurodac /opt/eurodac
 # The root file system is meant to be read-only (docker run --read-only); all that changes, the
-# store, its key and the compiled kernels, is below the one volume.
+# store, its key, the snapshot and the compiled kernels, is below the one volume.
 ENV PATH=/opt/eurodac/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \

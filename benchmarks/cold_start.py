@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.population import fill, make_population
 from benchmarks.results import Measure, write
+from benchmarks.search import name_size
 from matcher import templates
 from matcher.gallery import Gallery
 from matcher.segments import SEGMENT_ROWS, Mark
@@ -34,7 +35,7 @@ from node.store import Store, open_store, running
 from node.vault import Vault
 
 TARGETS_S = {1_000_000: 5.0, 10_000_000: 30.0}
-"""Of issue and plan, by persons."""
+"""By persons."""
 
 STARTS = 3
 """Each from the disk; the median counts."""
@@ -129,8 +130,9 @@ def measure(folder: Path, persons: int) -> Iterator[Measure]:
         assert len(gallery) >= persons, "the start did not believe the snapshot"
         del gallery
     store.close()
-    name = f"cold_start_{persons // 1000}k_s".replace("000k", "m")
-    yield Measure(name, float(np.median(taken)), "s", TARGETS_S.get(persons))
+    yield Measure(
+        f"cold_start_{name_size(persons)}_s", float(np.median(taken)), "s", TARGETS_S.get(persons)
+    )
     yield Measure("snapshot_write_s", seconds, "s")
     yield Measure("snapshot_bytes_per_person", size / persons, "B")
     yield Measure("open_one_reference_ms", 1000 * open_references() / OPENED, "ms")

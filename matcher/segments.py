@@ -206,7 +206,10 @@ def copy_segment(columns: Columns, number: int) -> Segment:
 
 def put_segment(columns: Columns, segment: Segment) -> None:
     """Fill the empty rows of a segment; raises ValueError if an id or a row is taken."""
-    slab = columns.planes.slabs[segment.number // SEGMENTS_OF_SLAB]
+    slabs, number = columns.planes.slabs, segment.number // SEGMENTS_OF_SLAB
+    if not 0 <= number < len(slabs):
+        raise ValueError("a segment belongs into a slab that the outline names")
+    slab = slabs[number]
     if slab.kind is not segment.kind:
         raise ValueError("a segment belongs into a slab of its kind")
     first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS

@@ -1,8 +1,8 @@
 """The gallery on disk, sealed, so that a start need not open every reference of the store.
 
-One file holds one segment of the gallery, some thousand persons, sealed with a key drawn for this
-file alone. All keys lie in one manifest, sealed under a key of the vault and replaced as a whole.
-So the content of a segment is destroyed by a manifest without its key: that is written whenever
+One file holds one segment of the gallery, a thousand persons at most, sealed with a key drawn for
+this file alone. All keys lie in one manifest, sealed under a key of the vault and replaced as a
+whole. So the content of a segment is destroyed by a manifest without its key: that is written when
 someone leaves a segment, before the erasure is answered, and the segment anew with the next round.
 A file that is torn, altered or not there costs the time to read its persons from the store.
 """
@@ -31,7 +31,7 @@ FOLDER = "snapshot"
 MANIFEST = "manifest"
 
 SEGMENTS_AT_ONCE = 8
-"""Written in one step: some 150 MB, a second of a slow disk, while sweeps and health wait."""
+"""Written in one step: some 40 MB, a second of a slow disk, while sweeps and health wait."""
 
 _NAME_BYTES = 16
 """Of a file's random name; a name is never used twice."""
@@ -73,7 +73,7 @@ class Snapshot:
             marks = gallery.restore(outline, self._read_segments(entries))
         except FileNotFoundError:
             return gallery
-        except (OSError, SealBroken, Malformed, ValueError, KeyError, TypeError) as error:
+        except (OSError, SealBroken, Malformed, ValueError) as error:
             log.warning("the snapshot cannot be used: %s", type(error).__name__)
             self.discard()
             return Gallery()
@@ -159,9 +159,12 @@ class Snapshot:
     def _read_manifest(self) -> tuple[Outline, dict[int, tuple[str, bytes]]]:
         sealed = (self._folder / MANIFEST).read_bytes()
         told = json.loads(unseal(self._key, sealed, _place(MANIFEST)))
-        kinds, *rest = told["outline"]
-        entries = {number: (name, bytes.fromhex(key)) for number, name, key in told["segments"]}
-        return Outline(tuple(kinds), *rest), entries
+        try:
+            kinds, *rest = told["outline"]
+            entries = {number: (name, bytes.fromhex(key)) for number, name, key in told["segments"]}
+            return Outline(tuple(kinds), *rest), entries
+        except (KeyError, TypeError) as error:
+            raise Malformed("not a manifest of this program") from error
 
     def _read_segments(
         self, entries: dict[int, tuple[str, bytes]]

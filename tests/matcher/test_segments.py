@@ -1,6 +1,7 @@
 """Segments: a gallery taken out in pieces and put back is the same gallery."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,13 @@ def test_only_an_empty_gallery_is_restored() -> None:
     gallery = fill()
     with pytest.raises(ValueError, match="empty"):
         gallery.restore(gallery.outline(), take(gallery))
+
+
+def test_a_segment_without_its_slab_is_refused() -> None:
+    gallery = fill()
+    outline = replace(gallery.outline(), kinds=())
+    with pytest.raises(ValueError, match="outline"):
+        Gallery().restore(outline, take(gallery))
 
 
 def test_no_segment_is_put_twice() -> None:

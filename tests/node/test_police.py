@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from interfaces import wire
 from interfaces.central import custody as central_custody
-from interfaces.central import intake
 from interfaces.central.centre import Centre
 from interfaces.central.holdings import Arrival
 from interfaces.central.ledger import Entries
-from interfaces.eurodac import reference
-from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from interfaces.pb.eurodac.central.v1 import police_pb2 as central_police_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2, police_pb2
 from node import custody, server
 from node.access import Act, Role
-from node.server import Serving
-from node.station import Station, StationError
+from node.station import StationError
 from node.store import police as stored
 from node.store import records
+from tests.node.trial import Pair
 
 States = police_pb2.SearchState
 SECRET = "the-neighbour-heard-of-a-bomb"
@@ -50,30 +45,10 @@ REQUESTER = Role.REQUESTER, "Unit A", "rita"
 VERIFIER = Role.VERIFIER, "Verifying unit", "vera"
 
 
-@dataclass
-class Trial:
-    """A centre, a Danish node at it, and a line for whoever is asked for."""
+class Trial(Pair):
+    """Calls of searches for law enforcement."""
 
-    centre: Centre
-    serving: Serving
-    capture_of: Callable[..., terms_pb2.Capture]
-    clock: Any
-    applicant: DataSet
-    folder: Path
-    running: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    lines: list[Station] = field(default_factory=list)
-
-    def call(
-        self, who: tuple[Role, str, str], call: str, request: Any = None, **fields: Any
-    ) -> Any:
-        role, unit, user = who
-        actor = f"C=DK,O={unit},OU={role},CN={user}"
-        address = f"127.0.0.1:{self.serving.doorway.port}"
-        self.lines.append(Station(address, identity=None, actor=actor))
-        asked = getattr(police_pb2, f"{call}Request")(**fields) if request is None else request
-        if "request_id" in asked.DESCRIPTOR.fields_by_name and not asked.request_id:
-            asked.request_id = f"request {next(self.running)}"
-        return self.lines[-1].call(call, asked)
+    messages: ClassVar[Any] = police_pb2
 
     def ask(self, who: tuple[Role, str, str] = REQUESTER, **fields: Any) -> str:
         reasons = police_pb2.SearchReasons(**(MET | fields.pop("reasons", {})))
@@ -100,33 +75,6 @@ class Trial:
                     return self.read(number, who)
             time.sleep(0.02)
         raise AssertionError("the centre did not answer")
-
-    def store(self, person: int = 1, state: str = "IT", **fields: Any) -> str:
-        """A data set of another State, at the centre."""
-        number = reference.issue(state, Category.APPLICANT_REG, next(self.running))
-        known = {"reference_number": number, "origin": state, "operator_user_id": "x"}
-        data_set = DataSet(**(_fields(self.applicant) | known | fields))
-        request = central_pb2.TransmitDataSetRequest(
-            request_id=f"transmit {number}",
-            data_set=wire.dataset_to(data_set),
-            capture=self.capture_of(person),
-            lane=central_pb2.LANE_URGENT,
-        )
-        intake.transmit(self.centre, state, request)
-        ends = time.monotonic() + 20
-        while time.monotonic() < ends:
-            with self.centre.ledger.read() as entries:
-                if entries.next_arrival() is None:
-                    return number
-            time.sleep(0.02)
-        raise AssertionError("the centre did not examine")
-
-    def on_disk(self) -> bytes:
-        return b"".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
-
-
-def _fields(data_set: DataSet) -> dict[str, Any]:
-    return {name: getattr(data_set, name) for name in DataSet.__dataclass_fields__}
 
 
 @pytest.fixture

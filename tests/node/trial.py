@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -49,8 +49,13 @@ Who = tuple[Role, str, str]
 
 
 @dataclass
-class Trial:
-    """A centre, a Danish node at it, and a line for whoever is asked for."""
+class Pair:
+    """A centre, a Danish node at it, and a line for whoever is asked for.
+
+    messages: the module in which the requests of the calls are found.
+    """
+
+    messages: ClassVar[Any]
 
     centre: Centre
     serving: Serving
@@ -70,28 +75,11 @@ class Trial:
         actor = f"C=DK,O={unit},OU={role},CN={user}"
         self.lines.append(Station(self.address, identity=None, actor=actor))
         if request is None:
-            request = getattr(interoperability_pb2, f"{call}Request")(**fields)
+            request = getattr(self.messages, f"{call}Request")(**fields)
         asked = request
         if "request_id" in asked.DESCRIPTOR.fields_by_name and not asked.request_id:
             asked.request_id = f"request {next(self.running)}"
         return self.lines[-1].call(call, asked)
-
-    def ask(self, who: Who = REQUESTER, **fields: Any) -> interoperability_pb2.AskPortalResponse:
-        stated = interoperability_pb2.EnquiryReasons(**(ENQUIRY | fields.pop("reasons", {})))
-        if not fields.keys() & {"capture", "identity", "latents"}:
-            fields["identity"] = central_police_pb2.IdentityProbe(surname=NAME)
-        answer: interoperability_pb2.AskPortalResponse = self.call(
-            who, "AskPortal", reasons=stated, **fields
-        )
-        return answer
-
-    def search(self, who: Who = REQUESTER, **reasons: Any) -> str:
-        request = police_pb2.RequestSearchRequest(
-            reasons=police_pb2.SearchReasons(**(SEARCH | reasons)),
-            identity=central_police_pb2.IdentityProbe(surname=NAME),
-        )
-        number: str = self.call(who, "RequestSearch", request).reference_number
-        return number
 
     def store(self, person: int = 1, state: str = "IT", **fields: Any) -> str:
         """A data set at the centre, examined."""
@@ -116,6 +104,32 @@ class Trial:
                     return
             time.sleep(0.02)
         raise AssertionError("the centre did not examine")
+
+    def on_disk(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+
+
+class Trial(Pair):
+    """Calls of interoperability, and of the police search that follows an answer."""
+
+    messages: ClassVar[Any] = interoperability_pb2
+
+    def ask(self, who: Who = REQUESTER, **fields: Any) -> interoperability_pb2.AskPortalResponse:
+        stated = interoperability_pb2.EnquiryReasons(**(ENQUIRY | fields.pop("reasons", {})))
+        if not fields.keys() & {"capture", "identity", "latents"}:
+            fields["identity"] = central_police_pb2.IdentityProbe(surname=NAME)
+        answer: interoperability_pb2.AskPortalResponse = self.call(
+            who, "AskPortal", reasons=stated, **fields
+        )
+        return answer
+
+    def search(self, who: Who = REQUESTER, **reasons: Any) -> str:
+        request = police_pb2.RequestSearchRequest(
+            reasons=police_pb2.SearchReasons(**(SEARCH | reasons)),
+            identity=central_police_pb2.IdentityProbe(surname=NAME),
+        )
+        number: str = self.call(who, "RequestSearch", request).reference_number
+        return number
 
     def place(self, person: int | None, state: str = "FR", **fields: Any) -> None:
         """A visa record of a person with the applicant's data, or others."""
@@ -153,9 +167,6 @@ class Trial:
                 for entry in records.walk(transaction)
                 if entry.record.act is act
             ]
-
-    def on_disk(self) -> bytes:
-        return b"".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture
