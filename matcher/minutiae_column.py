@@ -180,6 +180,8 @@ def _copy_in(
     lengths: NDArray[np.uint32],
     words: NDArray[np.uint64],
 ) -> None:
+    """The other way is a function of its own: words made from bytes are read-only, and compiled
+    code that might write into them is refused."""
     addresses, block_words = memory
     at = np.int64(0)
     for rank in range(len(handles)):
