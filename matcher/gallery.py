@@ -44,8 +44,9 @@ from matcher.segments import (
     Outline,
     Segment,
     copy_segment,
+    enter_segment,
+    fill_segment,
     list_held,
-    put_segment,
     settle,
 )
 from matcher.vocabulary import Candidate, FingerPosition, Reference
@@ -59,6 +60,9 @@ MAX_REFERENCE_ID = 2**63 - 1
 CONFIDENT_SCORE = 60.0
 """Fused score from which a hit of the coarse plane is answered without reading everyone's codes:
 one stranger in a million comparisons, and of the few on a short list none."""
+
+Opener = Callable[[], tuple[Segment, bytes] | None]
+"""Reads a segment and its digest from wherever it is kept; None where that cannot be."""
 
 COARSE, FINE = "coarse", "fine"
 """Stages of the cascade; scans of one stage share batches."""
@@ -237,19 +241,29 @@ class Gallery:
         with self._lock:
             return copy_segment(self._holdings.columns, number), self._marks[number]
 
-    def restore(self, outline: Outline, pieces: Iterable[tuple[Segment, bytes]]) -> dict[int, Mark]:
+    def restore(self, outline: Outline, openers: Iterable[Opener]) -> dict[int, Mark]:
         """Take back segments and their digests into an empty gallery; the mark of each.
 
-        The digests are believed: whoever keeps segments guards them. Rows of segments that are not
+        Some threads call the openers, and let go of a segment before they call the next. The
+        digests are believed: whoever keeps segments guards them. Rows of segments that are not
         there are left to the next persons. Raises ValueError if the gallery held anybody, or
-        for pieces that do not belong together.
+        for segments that do not belong together.
         """
+        entering = threading.Lock()
+
+        def take(opener: Opener) -> None:
+            if (opened := opener()) is not None:
+                segment, digest = opened
+                with entering:
+                    minutiae = enter_segment(self._holdings.columns, segment)
+                    self._sum += read_sum(digest)
+                    self._marks[segment.number] = Mark()
+                fill_segment(self._holdings.columns, segment, minutiae)
+
         with self._lock:
             self._holdings.take_outline(outline)
-            for segment, digest in pieces:
-                put_segment(self._holdings.columns, segment)
-                self._sum += read_sum(digest)
-                self._marks[segment.number] = Mark()
+            for _ in self._pool.map(take, openers):
+                pass  # Raises what was raised.
             settle(self._holdings.planes)
             return dict(self._marks)
 

@@ -85,8 +85,8 @@ class MinutiaeColumn:
         _copy_out(memory, wanted, lengths, words)
         return lengths, words
 
-    def add_many(self, lengths: NDArray[np.uint32], words: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Keep what gather() gave; the handles, int64 (n,), ABSENT where the length is 0."""
+    def open_rooms(self, lengths: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Rooms for many persons; the handles, int64 (n,), ABSENT where the length is 0."""
         handles = np.full(len(lengths), ABSENT, np.int64)
         present = np.flatnonzero(lengths)
         rooms = -(-lengths[present].astype(np.int64) // ROOM_WORDS) * ROOM_WORDS
@@ -103,9 +103,16 @@ class MinutiaeColumn:
             handles[present[some]] = base + ends[:fitting] - rooms[some]
             self._used += int(ends[fitting - 1])
             start += fitting
-        memory = self.memory.addresses, BLOCK_WORDS
-        _copy_in(memory, handles, lengths, words)
         return handles
+
+    def fill(
+        self,
+        handles: NDArray[np.int64],
+        lengths: NDArray[np.uint32],
+        words: NDArray[np.uint64],
+    ) -> None:
+        """Put what gather() gave into rooms that were opened for it; threads may do so at once."""
+        _copy_in((self.memory.addresses, BLOCK_WORDS), handles, lengths, words)
 
     @property
     def blocks(self) -> tuple[NDArray[np.uint64], ...]:

@@ -117,9 +117,9 @@ class Segment:
         )
 
 
-def decode(encoded: bytes) -> tuple[Segment, bytes]:
+def decode(encoded: bytes | memoryview) -> tuple[Segment, bytes]:
     """A segment and its digest back, without copying; Malformed if it is of another layout."""
-    if len(encoded) < _HEADER.size + 32 or not encoded.startswith(LAYOUT):
+    if len(encoded) < _HEADER.size + 32 or encoded[: len(LAYOUT)] != LAYOUT:
         raise Malformed("not a segment of this program's layout")
     _, number, kind, words, faces, dimensions = _HEADER.unpack_from(encoded)
     reader = _Reader(encoded, _HEADER.size)
@@ -150,7 +150,7 @@ def decode(encoded: bytes) -> tuple[Segment, bytes]:
 class _Reader:
     """Takes array after array out of bytes."""
 
-    encoded: bytes
+    encoded: bytes | memoryview
     at: int
 
     def take(self, kind: Any, shape: Sequence[int]) -> NDArray[Any]:
@@ -204,8 +204,11 @@ def copy_segment(columns: Columns, number: int) -> Segment:
     )
 
 
-def put_segment(columns: Columns, segment: Segment) -> None:
-    """Fill the empty rows of a segment; raises ValueError if an id or a row is taken."""
+def enter_segment(columns: Columns, segment: Segment) -> NDArray[np.int64]:
+    """Enter the persons of a segment into its empty rows; the handles of their minutiae.
+
+    One at a time. Raises ValueError if an id or a row is taken. fill_segment() does the rest.
+    """
     slabs, number = columns.planes.slabs, segment.number // SEGMENTS_OF_SLAB
     if not 0 <= number < len(slabs):
         raise ValueError("a segment belongs into a slab that the outline names")
@@ -218,18 +221,27 @@ def put_segment(columns: Columns, segment: Segment) -> None:
     faces = np.full(SEGMENT_ROWS, ABSENT, np.int64)
     if columns.faces is not None:
         faces[segment.with_face] = columns.faces.add_many(segment.faces)
-    minutiae = columns.minutiae.add_many(segment.lengths, segment.words)
+    minutiae = columns.minutiae.open_rooms(segment.lengths)
     rows = segment.number * SEGMENT_ROWS + live
     handles = Handles(minutiae[live], faces[live])
     columns.register.enter_many(rows, segment.ids[live], handles, segment.contents[live])
-    if slab.fine is not None and segment.fine is not None:
-        slab.fine[:, _blocks(places, FINE_BLOCK)] = segment.fine
-    if slab.coarse is not None and segment.coarse is not None:
-        slab.coarse[_blocks(places, COARSE_BLOCK)] = segment.coarse
     slab.partitions[places] = columns.planes.name_partitions(segment.partitions, segment.masks)
     slab.masks[places] = segment.masks
     if len(live):
         slab.used = max(slab.used, first + int(live[-1]) + 1)
+    return minutiae
+
+
+def fill_segment(columns: Columns, segment: Segment, minutiae: NDArray[np.int64]) -> None:
+    """Copy codes and minutiae, nearly all of a segment; several segments at once."""
+    slab = columns.planes.slabs[segment.number // SEGMENTS_OF_SLAB]
+    first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
+    places = slice(first, first + SEGMENT_ROWS)
+    columns.minutiae.fill(minutiae, segment.lengths, segment.words)
+    if slab.fine is not None and segment.fine is not None:
+        slab.fine[:, _blocks(places, FINE_BLOCK)] = segment.fine
+    if slab.coarse is not None and segment.coarse is not None:
+        slab.coarse[_blocks(places, COARSE_BLOCK)] = segment.coarse
 
 
 def settle(planes: Planes) -> None:

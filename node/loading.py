@@ -54,20 +54,32 @@ def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
         log.warning("the snapshot is of other models: %s", ", ".join(sorted(strange)))
         return False
     with store.read() as transaction:
-        stored, partitions = biometrics.list_partitions(transaction)
-        held, places = gallery.list_held()
-        for template_id in np.setdiff1d(held, stored, assume_unique=True):
-            gallery.erase(int(template_id))
-        both, here, there = np.intersect1d(stored, held, assume_unique=True, return_indices=True)
-        for at in np.flatnonzero(partitions[here] != places[there]):
-            gallery.move(int(both[at]), int(partitions[here][at]))
-        missing = np.setdiff1d(stored, held, assume_unique=True).tolist()
-        for stored_one in _check_models(engine, biometrics.some_references(transaction, missing)):
-            partition = PARTITIONS[stored_one.category]
-            gallery.enrol(stored_one.template_id, stored_one.reference, partition=partition)
-        log.info("%d references from the snapshot, %d from the store", len(both), len(missing))
-        known = running.read(transaction)
-        return len(gallery) == len(stored) and gallery.digest() == known
+        # After an orderly stop nothing is different, and no list of millions has to be read.
+        if not _is_proved(transaction, gallery):
+            _bring_up_to_date(transaction, engine, gallery)
+        return _is_proved(transaction, gallery)
+
+
+def _is_proved(transaction: Transaction, gallery: Gallery) -> bool:
+    """Whether the gallery holds what the store holds, by count and running digest."""
+    count, known = biometrics.count_references(transaction), running.read(transaction)
+    return len(gallery) == count and gallery.digest() == known
+
+
+def _bring_up_to_date(transaction: Transaction, engine: Engine, gallery: Gallery) -> None:
+    """Erase who is gone from the store, move who is elsewhere, and read who came since."""
+    stored, partitions = biometrics.list_partitions(transaction)
+    held, places = gallery.list_held()
+    for template_id in np.setdiff1d(held, stored, assume_unique=True):
+        gallery.erase(int(template_id))
+    both, here, there = np.intersect1d(stored, held, assume_unique=True, return_indices=True)
+    for at in np.flatnonzero(partitions[here] != places[there]):
+        gallery.move(int(both[at]), int(partitions[here][at]))
+    missing = np.setdiff1d(stored, held, assume_unique=True).tolist()
+    for stored_one in _check_models(engine, biometrics.some_references(transaction, missing)):
+        partition = PARTITIONS[stored_one.category]
+        gallery.enrol(stored_one.template_id, stored_one.reference, partition=partition)
+    log.info("%d references from the snapshot, %d from the store", len(both), len(missing))
 
 
 def _load_all(store: Store, engine: Engine) -> Gallery:

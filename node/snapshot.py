@@ -9,13 +9,15 @@ A file that is torn, altered or not there costs the time to read its persons fro
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import mmap
 import os
 import secrets
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from matcher.errors import Malformed
@@ -23,7 +25,7 @@ from matcher.gallery import Gallery
 from matcher.segments import Mark, Outline, Segment, decode
 from node.errors import SealBroken
 from node.store.transaction import THE_NODE
-from node.vault import KEY_BYTES, Place, seal, unseal
+from node.vault import KEY_BYTES, Place, seal, unseal, unseal_into
 
 FOLDER = "snapshot"
 """Below the data folder."""
@@ -51,6 +53,27 @@ class _Kept:
     mark: Mark
 
 
+class _Rooms(threading.local):
+    """What a thread reads into, again and again."""
+
+    def __init__(self) -> None:
+        self.sealed, self.plain = _Room(), _Room()
+
+
+class _Room:
+    """Memory that grows, of whole pages; what was taken of it before stays whole then."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def take(self, length: int) -> memoryview:
+        """So many bytes or some more, over whatever lay there."""
+        pages = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
+        if len(self._memory) < pages:
+            self._memory = mmap.mmap(-1, pages)
+        return memoryview(self._memory)[:pages]
+
+
 class Snapshot:
     """The segments of one gallery in one folder. Thread-safe; a folder has one at a time."""
 
@@ -70,7 +93,9 @@ class Snapshot:
         gallery = Gallery()
         try:
             outline, entries = self._read_manifest()
-            marks = gallery.restore(outline, self._read_segments(entries))
+            rooms = _Rooms()
+            openers = [partial(self._read_segment, rooms, *entry) for entry in entries.items()]
+            marks = gallery.restore(outline, openers)
         except FileNotFoundError:
             return gallery
         except (OSError, SealBroken, Malformed, ValueError) as error:
@@ -166,18 +191,21 @@ class Snapshot:
         except (KeyError, TypeError) as error:
             raise Malformed("not a manifest of this program") from error
 
-    def _read_segments(
-        self, entries: dict[int, tuple[str, bytes]]
-    ) -> Iterator[tuple[Segment, bytes]]:
-        for number, (name, key) in entries.items():
-            try:
-                sealed = (self._folder / name).read_bytes()
-                yield decode(unseal(key, sealed, _place(name)))
-            except (OSError, SealBroken, Malformed) as error:
-                log.warning(
-                    "segment %d of the snapshot is damaged (%s); the store has its persons",
-                    *(number, type(error).__name__),
-                )
+    def _read_segment(
+        self, rooms: _Rooms, number: int, kept: tuple[str, bytes]
+    ) -> tuple[Segment, bytes] | None:
+        """A segment and its digest, or None; it lies in the thread's room until the next call."""
+        name, key = kept
+        try:
+            sealed = _read_file(self._folder / name, rooms.sealed)
+            room = rooms.plain.take(len(sealed))
+            return decode(unseal_into(key, sealed, _place(name), room))
+        except (OSError, SealBroken, Malformed) as error:
+            log.warning(
+                "segment %d of the snapshot is damaged (%s); the store has its persons",
+                *(number, type(error).__name__),
+            )
+            return None
 
     def _write_manifest(self, outline: Outline) -> None:
         """Replace the manifest, overwrite the old one and remove the files that none names."""
@@ -207,6 +235,21 @@ class Snapshot:
 
 def _place(name: str) -> Place:
     return Place(THE_NODE, FOLDER, "content", name)
+
+
+def _read_file(path: Path, room: _Room) -> memoryview:
+    """A file's content in a room, past the system's own copies, which nobody would read again."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # Some file systems know no direct reads.
+            raise
+        descriptor = os.open(path, os.O_RDONLY)
+    try:
+        content = room.take(os.fstat(descriptor).st_size)
+        return content[: os.readv(descriptor, [content])]
+    finally:
+        os.close(descriptor)
 
 
 def _write_file(path: Path, content: bytes) -> None:

@@ -2,13 +2,14 @@
 
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from benchmarks.galleries import Draw, draw_reference
 from matcher.errors import Malformed
-from matcher.gallery import Gallery
+from matcher.gallery import Gallery, Opener
 from matcher.segments import SEGMENT_ROWS, Segment, decode
 from matcher.vocabulary import FingerPosition, Reference
 from tests.matcher.test_gallery import person, probe_of
@@ -25,8 +26,13 @@ def fill(*, erased: int = 0) -> Gallery:
     return gallery
 
 
-def take(gallery: Gallery) -> list[tuple[Segment, bytes]]:
-    return [decode(gallery.copy_segment(number)[0].encode()) for number in gallery.marks()]
+def take(gallery: Gallery) -> list[Opener]:
+    pieces = [decode(gallery.copy_segment(number)[0].encode()) for number in gallery.marks()]
+    return [partial(open_piece, piece) for piece in pieces]
+
+
+def open_piece(piece: tuple[Segment, bytes]) -> tuple[Segment, bytes]:
+    return piece
 
 
 def answers(gallery: Gallery) -> list[object]:
@@ -58,10 +64,12 @@ def test_what_is_put_back_is_the_same_gallery() -> None:
 
 def test_without_a_segment_the_others_are_there_and_its_rows_are_used_again() -> None:
     gallery, again = fill(), Gallery()
-    pieces = take(gallery)
-    lost = {int(one) for one in pieces[0][0].ids if one >= 0}
+    first, *others = take(gallery)
+    opened = first()
+    assert opened is not None
+    lost = {int(one) for one in opened[0].ids if one >= 0}
     assert lost
-    again.restore(gallery.outline(), pieces[1:])
+    again.restore(gallery.outline(), [lambda: None, *others])
     assert len(again) == PERSONS - len(lost)
     for seed in lost:
         assert seed not in again

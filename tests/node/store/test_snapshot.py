@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +91,36 @@ def test_a_start_from_a_snapshot_opens_no_reference(
     again, read = start(store, folder, opened)
     assert read == []
     assert len(again) == len(gallery) == 4
+
+
+def test_after_an_orderly_stop_the_stored_references_are_not_even_listed(
+    store: Store, folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, gallery)
+    monkeypatch.delattr(biometrics, "list_partitions")
+    assert len(load(store, Snapshot(folder, KEY))) == len(gallery)
+
+
+def test_a_file_system_without_direct_reads_serves_as_well(
+    store: Store,
+    folder: Path,
+    gallery: Gallery,
+    opened: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write(folder, gallery)
+    refused = []
+
+    def open_(path: Path, flags: int, *rest: int) -> int:
+        if flags & os.O_DIRECT:
+            refused.append(path)
+            raise OSError(errno.EINVAL, "no direct reads here")
+        return really(path, flags, *rest)
+
+    really = os.open
+    monkeypatch.setattr(os, "open", open_)
+    assert start(store, folder, opened)[1] == []
+    assert refused
 
 
 def test_only_what_came_since_is_opened_and_who_is_gone_is_gone(
