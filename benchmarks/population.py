@@ -98,24 +98,23 @@ def fill(gallery: Gallery, population: Population, persons: int) -> None:
         gallery.enrol(10**12 + number, reference)
     own = np.array([holdings.find(10**12 + n) for n in range(len(population.dealt))])
     minutiae = holdings.handles(own).minutiae
-    done = 0
-    while done < persons:
-        slab = holdings.planes.add_slab(Kind.DENSE)
-        first = (len(holdings.planes.slabs) - 1) * SLAB_ROWS
-        count = min(SLAB_ROWS, persons - done)
-        _fill_slab(slab, population.pool, first, count)
-        rows = first + np.arange(count)
-        handles = Handles(minutiae[rows % len(minutiae)], np.full(count, ABSENT))
-        holdings._register.enter_many(rows, rows, handles, np.zeros((count, 32), np.uint8))
-        done += count
+    lacking = round(LACKING_SHARE * persons)
+    for kind, wanted in ((Kind.WHOLE, persons - lacking), (Kind.DENSE, lacking)):
+        for done in range(0, wanted, SLAB_ROWS):
+            slab = holdings.planes.add_slab(kind)
+            first = (len(holdings.planes.slabs) - 1) * SLAB_ROWS
+            count = min(SLAB_ROWS, wanted - done)
+            _fill_slab(slab, population.pool, first, count)
+            rows = first + np.arange(count)
+            handles = Handles(minutiae[rows % len(minutiae)], np.full(count, ABSENT))
+            holdings._register.enter_many(rows, rows, handles, np.zeros((count, 32), np.uint8))
 
 
 def _fill_slab(slab: Slab, pool: Vectors, first: int, count: int) -> None:
     rng = np.random.default_rng(first)
     masks = np.full(count, (1 << FINGERS) - 1, np.uint16)
-    lacking = rng.random(count) < LACKING_SHARE
-    for _ in range(2):
-        masks[lacking] &= ~(1 << rng.integers(0, FINGERS, int(lacking.sum()))).astype(np.uint16)
+    for _ in range(2 if slab.kind is Kind.DENSE else 0):
+        masks &= ~(1 << rng.integers(0, FINGERS, count)).astype(np.uint16)
     assert slab.coarse is not None
     assert slab.fine is not None
     _write_rows(pool, first, masks, (slab.coarse, slab.fine))

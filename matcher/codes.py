@@ -58,6 +58,21 @@ COARSE_BLOCK = 32
 ALL_FINGERS = (1 << FINGERS) - 1
 """The mask of a person with all fingers; bit f stands for finger f."""
 
+MASKS = ALL_FINGERS + 1
+"""Sets of fingers a person can have: the length of the tables by mask."""
+
+WHOLE, DENSE, SPARSE = CROWDS = (0, 1, 2)
+"""Persons with all fingers, with many and with few. Those who lack a finger need a lower sum, and
+one among 32 would let the whole block be looked at: so each crowd has slabs of its own."""
+
+DENSE_FINGERS = 8
+"""Fingers from which on a person counts as one with many."""
+
+CROWD_OF = np.array(
+    [(mask.bit_count() < FINGERS) + (mask.bit_count() < DENSE_FINGERS) for mask in range(MASKS)]
+)
+"""By mask the crowd of the person."""
+
 Bytes = NDArray[np.uint8]
 Vectors = NDArray[np.int8]
 

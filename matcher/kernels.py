@@ -25,6 +25,8 @@ from matcher.codes import (
     FINE_BLOCK,
     FINE_SLICES,
     FINGERS,
+    MASKS,
+    SPARSE,
     Bytes,
     Vectors,
     make_coarse,
@@ -33,24 +35,26 @@ from matcher.codes import (
 from matcher.lanes import (
     PAIR_COARSE,
     QUAD_FINE,
-    coarse_1_avx2,
-    coarse_1_avx512,
-    coarse_2_avx2,
-    coarse_2_avx512,
     fine_1_avx2,
     fine_1_avx512,
     fine_4_avx2,
     fine_4_avx512,
+    peaks_1_avx2,
+    peaks_1_avx512,
+    peaks_2_avx2,
+    peaks_2_avx512,
+    sums_avx2,
+    sums_avx512,
 )
 from matcher.scans import (
     COARSE_CHUNK,
     FINE_CHUNK,
-    MASKS,
     Best,
     CoarseProbes,
     FineProbes,
     Rule,
     Span,
+    find_high,
     find_lane,
     is_asked,
     make_best,
@@ -67,90 +71,87 @@ _log = logging.getLogger(__name__)
 
 
 @njit(nogil=True, cache=True)
-def _add_coarse(
-    codes: Bytes, probes: CoarseProbes, room: tuple[Sums, Sums], at: tuple[int, int]
-) -> None:
-    """Sums of table entries of a block for one probe. room: sums and peaks; at: block, probe."""
+def _add_coarse(codes: Bytes, probes: CoarseProbes, sums: Sums, at: tuple[int, int]) -> None:
+    """Sums of table entries of a block for one probe. at: block, probe."""
     block, probe = at
-    sums, peaks = room
-    sums[0] = 0
+    sums[:] = 0
     for finger in probes.fingers:
         for group in range(COARSE_GROUPS):
             table = probes.tables[probe, finger, group]
             row = codes[block, finger * COARSE_GROUPS + group]
             for person in range(16):
-                sums[0, person] += table[row[person] & 15]
-                sums[0, person + 16] += table[row[person] >> 4]
-    peaks[0] = 0
-    for person in range(COARSE_BLOCK):
-        peaks[0] = max(peaks[0], sums[0, person])
+                sums[person] += table[row[person] & 15]
+                sums[person + 16] += table[row[person] >> 4]
 
 
 @njit(nogil=True, cache=True)
 def _coarse_portable(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
-    sums, peaks = np.empty((1, COARSE_BLOCK), np.uint16), np.empty(1, np.uint16)
-    floors, needs = best.floors, best.needs
-    masks, sparse = span.masks, span.sparse
+    sums = np.empty(COARSE_BLOCK, np.uint16)
+    masks, needs, floors = span.masks, best.needs, best.floors
     for start, stop in walk(span, COARSE_CHUNK):
+        blocks = (stop - start) // COARSE_BLOCK
         for probe in range(len(probes.tables)):
-            for place in range(start, stop, COARSE_BLOCK):
-                _add_coarse(span.codes, probes, (sums, peaks), (place // COARSE_BLOCK, probe))
-                if np.int32(peaks[0]) < floors[probe, sparse]:
+            for block in range(blocks):
+                place = start + block * COARSE_BLOCK
+                _add_coarse(span.codes, probes, sums, (place // COARSE_BLOCK, probe))
+                if np.int32(sums.max()) < floors[probe, span.crowd]:
                     continue
-                lane = find_lane(sums, masks, needs, (place, probe, 0, 0))
+                lane = find_lane(sums, masks, needs, (place, probe, 0))
                 while lane < COARSE_BLOCK:
-                    offer(span, rule, best, (probe, place + lane, int(sums[0, lane])))
-                    lane = find_lane(sums, masks, needs, (place, probe, 0, lane + 1))
+                    offer(span, rule, best, (probe, place + lane, int(sums[lane])))
+                    lane = find_lane(sums, masks, needs, (place, probe, lane + 1))
 
 
 @njit(nogil=True, cache=True)
 def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     codes, fingers, tables = span.codes, probes.fingers, probes.tables
-    sums = np.empty((PAIR_COARSE, COARSE_BLOCK), np.uint16)
-    peaks, floors = np.empty(PAIR_COARSE, np.uint16), best.floors
-    masks, needs, sparse = span.masks, best.needs, span.sparse
+    masks, crowd, needs, floors = span.masks, span.crowd, best.needs, best.floors
+    peaks = np.empty((PAIR_COARSE, COARSE_CHUNK // COARSE_BLOCK), np.uint16)
+    sums = np.empty(COARSE_BLOCK, np.uint16)
     for start, stop in walk(span, COARSE_CHUNK):
-        for probe, size in team_up(len(tables), PAIR_COARSE):
-            for place in range(start, stop, COARSE_BLOCK):
-                block = place // COARSE_BLOCK
-                if size == 1:
-                    coarse_1_avx2(codes, fingers, tables, sums, peaks, block, probe)
-                else:
-                    coarse_2_avx2(codes, fingers, tables, sums, peaks, block, probe)
-                for number in range(size):
-                    if np.int32(peaks[number]) < floors[probe + number, sparse]:
-                        continue
-                    lane = find_lane(sums, masks, needs, (place, probe + number, number, 0))
+        run = start // COARSE_BLOCK, (stop - start) // COARSE_BLOCK
+        for team in team_up(len(tables), PAIR_COARSE):
+            if team[1] == 1:
+                peaks_1_avx2(codes, fingers, tables, peaks, run, team[0])
+            else:
+                peaks_2_avx2(codes, fingers, tables, peaks, run, team[0])
+            for number in range(team[1]):
+                probe = team[0] + number
+                block = find_high(peaks, floors, (number, probe, crowd, 0, run[1]))
+                while block < run[1]:
+                    place = start + block * COARSE_BLOCK
+                    sums_avx2(codes, fingers, tables, sums, run[0] + block, probe)
+                    lane = find_lane(sums, masks, needs, (place, probe, 0))
                     while lane < COARSE_BLOCK:
-                        total = int(sums[number, lane])
-                        offer(span, rule, best, (probe + number, place + lane, total))
-                        at = (place, probe + number, number, lane + 1)
-                        lane = find_lane(sums, masks, needs, at)
+                        offer(span, rule, best, (probe, place + lane, int(sums[lane])))
+                        lane = find_lane(sums, masks, needs, (place, probe, lane + 1))
+                    block = find_high(peaks, floors, (number, probe, crowd, block + 1, run[1]))
 
 
 @njit(nogil=True, cache=True)
 def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     codes, fingers, tables = span.codes, probes.fingers, probes.tables
-    sums = np.empty((PAIR_COARSE, COARSE_BLOCK), np.uint16)
-    peaks, floors = np.empty(PAIR_COARSE, np.uint16), best.floors
-    masks, needs, sparse = span.masks, best.needs, span.sparse
+    masks, crowd, needs, floors = span.masks, span.crowd, best.needs, best.floors
+    peaks = np.empty((PAIR_COARSE, COARSE_CHUNK // COARSE_BLOCK), np.uint16)
+    sums = np.empty(COARSE_BLOCK, np.uint16)
     for start, stop in walk(span, COARSE_CHUNK):
-        for probe, size in team_up(len(tables), PAIR_COARSE):
-            for place in range(start, stop, COARSE_BLOCK):
-                block = place // COARSE_BLOCK
-                if size == 1:
-                    coarse_1_avx512(codes, fingers, tables, sums, peaks, block, probe)
-                else:
-                    coarse_2_avx512(codes, fingers, tables, sums, peaks, block, probe)
-                for number in range(size):
-                    if np.int32(peaks[number]) < floors[probe + number, sparse]:
-                        continue
-                    lane = find_lane(sums, masks, needs, (place, probe + number, number, 0))
+        run = start // COARSE_BLOCK, (stop - start) // COARSE_BLOCK
+        for team in team_up(len(tables), PAIR_COARSE):
+            if team[1] == 1:
+                peaks_1_avx512(codes, fingers, tables, peaks, run, team[0])
+            else:
+                peaks_2_avx512(codes, fingers, tables, peaks, run, team[0])
+            for number in range(team[1]):
+                probe = team[0] + number
+                block = find_high(peaks, floors, (number, probe, crowd, 0, run[1]))
+                while block < run[1]:
+                    place = start + block * COARSE_BLOCK
+                    sums_avx512(codes, fingers, tables, sums, run[0] + block, probe)
+                    lane = find_lane(sums, masks, needs, (place, probe, 0))
                     while lane < COARSE_BLOCK:
-                        total = int(sums[number, lane])
-                        offer(span, rule, best, (probe + number, place + lane, total))
-                        at = (place, probe + number, number, lane + 1)
-                        lane = find_lane(sums, masks, needs, at)
+                        offer(span, rule, best, (probe, place + lane, int(sums[lane])))
+                        lane = find_lane(sums, masks, needs, (place, probe, lane + 1))
+                    block = find_high(peaks, floors, (number, probe, crowd, block + 1, run[1]))
 
 
 @njit(nogil=True, cache=True)
@@ -295,7 +296,7 @@ def _try_out(kernels: Kernels) -> list[NDArray[np.uint64]]:
     partitions = np.zeros(TRIAL_PERSONS, np.uint32)
     shape = TRIAL_PROBES, FINGERS
     fingers = np.arange(FINGERS)
-    tables = rng.integers(0, 63, (*shape, COARSE_GROUPS, 16), np.uint8)
+    tables = rng.integers(0, 31, (*shape, COARSE_GROUPS, 16), np.uint8)
     vectors = rng.integers(-127, 128, (*shape, DIMENSIONS)).astype(np.int8)
     weights = rng.integers(0, 17, shape).astype(np.int32)
     rule = Rule(
@@ -307,7 +308,8 @@ def _try_out(kernels: Kernels) -> list[NDArray[np.uint64]]:
         np.ones(TRIAL_PROBES, np.bool_),
     )
     bests = make_best(rule, TRIAL_PERSONS), make_best(rule, TRIAL_PERSONS)
-    spans = [Span(codes, masks, partitions, 0, 0, TRIAL_PERSONS, 1) for codes in (coarse, fine)]
+    rows = masks, partitions, 0, 0, TRIAL_PERSONS, SPARSE
+    spans = [Span(codes, *rows) for codes in (coarse, fine)]
     kernels.coarse(spans[0], CoarseProbes(fingers, tables), rule, bests[0])
     kernels.fine(spans[1], FineProbes(fingers, vectors, weights), rule, bests[1])
     return [merge([best], probe, TRIAL_PERSONS) for best in bests for probe in range(TRIAL_PROBES)]

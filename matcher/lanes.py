@@ -8,6 +8,7 @@ at a processor that has its instructions; scans.py chooses.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, cast
 
 from llvmlite import ir
@@ -20,8 +21,8 @@ from matcher.codes import COARSE_GROUPS, DIMENSIONS, FINE_SLICES, FINGERS
 AVX2, AVX512 = 32, 64
 """Bytes of a register."""
 
-ROOM_BYTE = 4
-"""Table entries that a byte can add up: tables go to 62, and 4 * 62 fits."""
+ROOM_BYTE = 8
+"""Table entries that a byte can add up: tables go to 30, and 8 * 30 fits."""
 
 ROOM_WORD = 4
 """Pieces whose products a signed 16-bit lane can add up: 4 * 2 * (2 * 15 * 127) = 30,480 fits."""
@@ -39,50 +40,60 @@ def emit_coarse(
     builder: Value,
     codes: Value,
     fingers: tuple[Value, Value],
-    probes: Sequence[tuple[Value, Value]],
+    probes: Sequence[Value],
     *,
     width: int,
-) -> list[Value]:
-    """Sums of table entries of 32 persons; returns the largest sum for each probe, as i16.
+) -> list[list[tuple[Value, Value]]]:
+    """Sums of table entries of 32 persons: per probe those of the low and of the high nibbles, each
+    as eight i16 of the even persons and eight of the odd ones.
 
     codes: pointer to a block. fingers: pointer to i64 indices and their number. probes: pointers
-    to the tables, bytes [FINGERS][COARSE_GROUPS][16], and to room for 32 i16 sums.
+    to the tables, bytes [FINGERS][COARSE_GROUPS][16].
     """
     words = ir.VectorType(I16, width // 2)
     none = ir.Constant(words, None)
     # Per probe: sums of whole words and of their upper bytes, for low and for high nibbles.
     sums = [[_make_room(builder, none) for _ in range(4)] for _ in probes]
-    with cgutils.for_range(builder, fingers[1]) as loop:
-        finger = builder.load(builder.gep(fingers[0], [loop.index]))
-        start = builder.mul(finger, ir.Constant(finger.type, 16 * COARSE_GROUPS))
-        registers = 16 * COARSE_GROUPS // width
-        for first in range(0, registers, ROOM_BYTE):
-            byte_sums = _look_up(
-                builder,
-                builder.gep(codes, [start]),
-                [builder.gep(tables, [start]) for tables, _ in probes],
-                (range(first, min(first + ROOM_BYTE, registers)), width),
-            )
-            for room, (low, high) in zip(sums, byte_sums, strict=True):
-                for at, value in ((0, low), (2, high)):
-                    whole = builder.bitcast(value, words)
-                    upper = builder.lshr(whole, _repeat(words, 8))
-                    _increase(builder, room[at], whole)
-                    _increase(builder, room[at + 1], upper)
-    return [_finish_coarse(builder, r, s) for r, (_, s) in zip(sums, probes, strict=True)]
+    together = ROOM_BYTE * width // (16 * COARSE_GROUPS)
+
+    def add(first: Value, number: int) -> None:
+        """Add some fingers, named by consecutive indices, to the sums of words."""
+        starts = []
+        for n in range(number):
+            at = builder.gep(fingers[0], [builder.add(first, ir.Constant(I64, n))])
+            start = builder.mul(builder.load(at), ir.Constant(I64, 16 * COARSE_GROUPS))
+            starts.append(start)
+        for room, (low, high) in zip(
+            sums, _look_up(builder, codes, probes, (starts, width)), strict=True
+        ):
+            for at, value in ((0, low), (2, high)):
+                whole = builder.bitcast(value, words)
+                upper = builder.lshr(whole, _repeat(words, 8))
+                _increase(builder, room[at], whole)
+                _increase(builder, room[at + 1], upper)
+
+    teams = builder.udiv(fingers[1], ir.Constant(I64, together))
+    with cgutils.for_range(builder, teams) as loop:
+        add(builder.mul(loop.index, ir.Constant(I64, together)), together)
+    done = builder.mul(teams, ir.Constant(I64, together))
+    with cgutils.for_range(builder, builder.sub(fingers[1], done)) as loop:
+        add(builder.add(done, loop.index), 1)
+    return [[_split(builder, room[at : at + 2]) for at in (0, 2)] for room in sums]
 
 
 def _look_up(
-    builder: Value, codes: Value, tables: list[Value], span: tuple[range, int]
+    builder: Value, codes: Value, tables: Sequence[Value], fingers: tuple[list[Value], int]
 ) -> list[tuple[Value, Value]]:
-    """Per probe the byte sums of the low and of the high nibbles over some registers."""
-    numbers, width = span
+    """Per probe the byte sums of the low and of the high nibbles of some fingers, at most ROOM_BYTE
+    registers. fingers: where those begin, and the width of a register."""
+    starts, width = fingers
     data, words = ir.VectorType(I8, width), ir.VectorType(I16, width // 2)
     name = "llvm.x86.avx2.pshuf.b" if width == AVX2 else "llvm.x86.avx512.pshuf.b.512"
     shuffle = _declare(builder, name, data, [data, data])
     totals: list[tuple[Value, Value]] = []
-    for number in numbers:
-        offset = ir.Constant(I64, number * width)
+    registers = 16 * COARSE_GROUPS // width
+    for start, number in product(starts, range(registers)):
+        offset = builder.add(start, ir.Constant(I64, number * width))
         code = _load(builder, builder.gep(codes, [offset]), data)
         low = builder.and_(code, _repeat(data, 15))
         shifted = builder.lshr(builder.bitcast(code, words), _repeat(words, 4))
@@ -100,17 +111,28 @@ def _look_up(
     return totals
 
 
-def _finish_coarse(builder: Value, room: list[Value], target: Value) -> Value:
-    """Write the sums of 32 persons in their order; returns the largest."""
-    halves = []
-    for at in (0, 2):
-        whole, odd = (_fold(builder, builder.load(room[at + n])) for n in (0, 1))
-        even = builder.sub(whole, builder.shl(odd, _repeat(odd.type, 8)))
-        halves.append(_shuffle(builder, even, odd, [n // 2 + 8 * (n % 2) for n in range(16)]))
-    everyone = _shuffle(builder, halves[0], halves[1], range(32))
+def _split(builder: Value, room: list[Value]) -> tuple[Value, Value]:
+    """The sums of even and of odd persons from those of whole words and of their upper bytes."""
+    whole, odd = (_fold(builder, builder.load(one)) for one in room)
+    return builder.sub(whole, builder.shl(odd, _repeat(odd.type, 8))), odd
+
+
+def write_sums(builder: Value, halves: list[tuple[Value, Value]], target: Value) -> None:
+    """Write the sums of 32 persons in their order."""
+    mixed = [n // 2 + 8 * (n % 2) for n in range(16)]
+    low, high = (_shuffle(builder, even, odd, mixed) for even, odd in halves)
+    everyone = _shuffle(builder, low, high, range(32))
     builder.store(everyone, builder.bitcast(target, everyone.type.as_pointer()), align=2)
-    largest = _declare(builder, "llvm.vector.reduce.umax.v32i16", I16, [everyone.type])
-    return builder.call(largest, [everyone])
+
+
+def _find_peak(builder: Value, halves: list[tuple[Value, Value]]) -> Value:
+    """The largest sum of 32 persons, i16."""
+    (one, *others) = [sums for half in halves for sums in half]
+    greater = _declare(builder, "llvm.umax.v8i16", one.type, [one.type, one.type])
+    for other in others:
+        one = builder.call(greater, [one, other])
+    largest = _declare(builder, "llvm.vector.reduce.umax.v8i16", I16, [one.type])
+    return builder.call(largest, [one])
 
 
 def emit_fine(
@@ -169,17 +191,17 @@ def _accumulate(builder: Value, pairs: list[tuple[Value, Value]], room: Value) -
     data, words = ir.VectorType(I8, 4 * lanes.count), ir.VectorType(I16, 2 * lanes.count)
     if data.count == AVX512:
         name = "llvm.x86.avx512.vpdpbusd.512"
-        product = _declare(builder, name, lanes, [lanes, lanes, lanes])
+        multiply = _declare(builder, name, lanes, [lanes, lanes, lanes])
         total = builder.load(room)
         for nibbles, probe in pairs:
-            total = builder.call(product, [total, builder.bitcast(nibbles, lanes), probe])
+            total = builder.call(multiply, [total, builder.bitcast(nibbles, lanes), probe])
         builder.store(total, room)
         return
-    product = _declare(builder, "llvm.x86.avx2.pmadd.ub.sw", words, [data, data])
+    multiply = _declare(builder, "llvm.x86.avx2.pmadd.ub.sw", words, [data, data])
     widen = _declare(builder, "llvm.x86.avx2.pmadd.wd", lanes, [words, words])
     total = None
     for nibbles, probe in pairs:
-        value = builder.call(product, [nibbles, builder.bitcast(probe, data)])
+        value = builder.call(multiply, [nibbles, builder.bitcast(probe, data)])
         total = value if total is None else builder.add(total, value)
     _increase(builder, room, builder.call(widen, [total, _repeat(words, 1)]))
 
@@ -230,35 +252,65 @@ def _increase(builder: Value, room: Value, value: Value) -> None:
     builder.store(builder.add(builder.load(room), value), room)
 
 
-def _make_coarse(width: int, probes: int) -> Callable[..., None]:
-    """An intrinsic: add_up(codes, fingers, tables, sums, peaks, block, probe).
+def _make_sums(width: int) -> Callable[..., None]:
+    """An intrinsic: add_up(codes, fingers, tables, sums, block, probe).
 
-    codes: uint8 [blocks, ...]; fingers: int64; tables: uint8 [probes, ...]; sums: uint16
-    [>= probes, 32] and peaks: uint16 [>= probes], written; block and probe: the first one's index.
+    codes: uint8 [blocks, ...]; fingers: int64; tables: uint8 [probes, ...]; sums: uint16 [32],
+    written; block and probe: their indices.
     """
 
     # An intrinsic is called with positions only; their types are all it needs to know here.
     @intrinsic
-    def add_up(_typing, codes, fingers, tables, sums, peaks, block, probe):  # type: ignore[no-untyped-def]  # noqa: ARG001, PLR0917
+    def add_up(_typing, codes, fingers, tables, sums, block, probe):  # type: ignore[no-untyped-def]  # noqa: ARG001, PLR0917
         def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            data = _pointers(context, builder, signature, arguments[:5])
-            at = builder.mul(arguments[5], ir.Constant(I64, 16 * FINGERS * COARSE_GROUPS))
+            data = _pointers(context, builder, signature, arguments[:4])
             count = _length(context, builder, signature.args[1], arguments[1])
-            pairs = []
-            for number in range(probes):
-                index = builder.add(arguments[6], ir.Constant(I64, number))
-                table = builder.mul(index, ir.Constant(I64, 16 * FINGERS * COARSE_GROUPS))
-                room = builder.gep(data[3], [ir.Constant(I64, 32 * number)])
-                pairs.append((builder.gep(data[2], [table]), room))
-            code = builder.gep(data[0], [at])
-            best = emit_coarse(builder, code, (data[1], count), pairs, width=width)
-            for number, value in enumerate(best):
-                builder.store(value, builder.gep(data[4], [ir.Constant(I64, number)]))
+            code, table = (_step(builder, data[n], arguments[m]) for n, m in ((0, 4), (2, 5)))
+            (halves,) = emit_coarse(builder, code, (data[1], count), [table], width=width)
+            write_sums(builder, halves, data[3])
             return context.get_dummy_value()
 
-        return types.void(codes, fingers, tables, sums, peaks, types.int64, types.int64), emit
+        return types.void(codes, fingers, tables, sums, types.int64, types.int64), emit
 
     return cast(Callable[..., None], add_up)
+
+
+def _make_peaks(width: int, probes: int) -> Callable[..., None]:
+    """An intrinsic: find_peaks(codes, fingers, tables, peaks, blocks, probe).
+
+    As add_up() of _make_sums for several blocks and probes, of which only the largest sums are
+    kept. peaks: uint16 [>= probes, >= blocks], written. blocks: the first one's index and their
+    number; probe: the first one's index.
+    """
+
+    # An intrinsic is called with positions only; their types are all it needs to know here.
+    @intrinsic
+    def find_peaks(_typing, codes, fingers, tables, peaks, blocks, probe):  # type: ignore[no-untyped-def]  # noqa: ARG001, PLR0917
+        def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            data = _pointers(context, builder, signature, arguments[:4])
+            fingers = data[1], _length(context, builder, signature.args[1], arguments[1])
+            row = _length(context, builder, signature.args[3], arguments[3], axis=1)
+            first, number = (builder.extract_value(arguments[4], n) for n in range(2))
+            tables = [
+                _step(builder, data[2], builder.add(arguments[5], ir.Constant(I64, n)))
+                for n in range(probes)
+            ]
+            with cgutils.for_range(builder, number) as loop:
+                code = _step(builder, data[0], builder.add(first, loop.index))
+                found = emit_coarse(builder, code, fingers, tables, width=width)
+                for n, halves in enumerate(found):
+                    at = builder.add(builder.mul(row, ir.Constant(I64, n)), loop.index)
+                    builder.store(_find_peak(builder, halves), builder.gep(data[3], [at]))
+            return context.get_dummy_value()
+
+        return types.void(codes, fingers, tables, peaks, blocks, types.int64), emit
+
+    return cast(Callable[..., None], find_peaks)
+
+
+def _step(builder: Value, start: Value, number: Value) -> Value:
+    """The codes of a block or the tables of a probe, which are equally large, by their number."""
+    return builder.gep(start, [builder.mul(number, ir.Constant(I64, 16 * FINGERS * COARSE_GROUPS))])
 
 
 def _make_fine(width: int, probes: int) -> Callable[..., None]:
@@ -308,7 +360,8 @@ def _length(context: Value, builder: Value, kind: Value, array: Value, *, axis: 
     return builder.extract_value(shape, axis)
 
 
-coarse_1_avx2, coarse_2_avx2 = _make_coarse(AVX2, 1), _make_coarse(AVX2, PAIR_COARSE)
-coarse_1_avx512, coarse_2_avx512 = _make_coarse(AVX512, 1), _make_coarse(AVX512, PAIR_COARSE)
+sums_avx2, sums_avx512 = _make_sums(AVX2), _make_sums(AVX512)
+peaks_1_avx2, peaks_2_avx2 = _make_peaks(AVX2, 1), _make_peaks(AVX2, PAIR_COARSE)
+peaks_1_avx512, peaks_2_avx512 = _make_peaks(AVX512, 1), _make_peaks(AVX512, PAIR_COARSE)
 fine_1_avx2, fine_4_avx2 = _make_fine(AVX2, 1), _make_fine(AVX2, QUAD_FINE)
 fine_1_avx512, fine_4_avx512 = _make_fine(AVX512, 1), _make_fine(AVX512, QUAD_FINE)

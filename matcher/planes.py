@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
+    CROWD_OF,
     Bytes,
     Vectors,
     clear_coarse,
@@ -32,7 +33,6 @@ from matcher.kernels import Kernels, choose
 from matcher.probes import Query, prepare_coarse, prepare_fine
 from matcher.rescoring import halve, plan_errands, score_places
 from matcher.scans import (
-    DENSE_FINGERS,
     Best,
     FineProbes,
     Rule,
@@ -41,7 +41,7 @@ from matcher.scans import (
     merge,
     split_keys,
 )
-from matcher.slabs import LIVE, SLAB_ROWS, Kind, Slab, make_slab
+from matcher.slabs import COARSE_KINDS, LIVE, SLAB_ROWS, Kind, Slab, make_slab
 
 MAX_ROWS = 2**32
 """Rows that a key of the scans can tell apart."""
@@ -117,10 +117,8 @@ class Planes:
     @staticmethod
     def kind_of(mask: int) -> Kind:
         """Where a person with vectors of these fingers belongs."""
-        fingers = (mask & ALL_FINGERS).bit_count()
-        if fingers == 0:
-            return Kind.BARE
-        return Kind.DENSE if fingers >= DENSE_FINGERS else Kind.SPARSE
+        fingers = mask & ALL_FINGERS
+        return Kind(CROWD_OF[fingers]) if fingers else Kind.BARE
 
     def open_row(self, kind: Kind) -> int:
         """An empty row, which is in no scan before it is written."""
@@ -220,7 +218,7 @@ class Planes:
         if not queries:
             return []
         prepared = prepare_fine(queries, dict(self._codes))
-        stage = self._plan_fine(prepared, Kind.DENSE, Kind.SPARSE)
+        stage = self._plan_fine(prepared, *COARSE_KINDS, Kind.SPARSE)
         self._run([stage], length, deadline)
         return [
             Shortlist(*split_keys(merge(stage.bests, number, length)))
@@ -305,7 +303,7 @@ class Planes:
     def _plan_coarse(self, queries: Sequence[Query]) -> _Stage:
         probes, rule = prepare_coarse(queries, dict(self._codes))
         scan = self._kernels.coarse
-        pieces = self._cut((Kind.DENSE,), COARSE_PIECE)
+        pieces = self._cut(COARSE_KINDS, COARSE_PIECE)
         return _Stage(True, lambda span, best: scan(span, probes, rule, best), rule, pieces)
 
     def _plan_fine(self, prepared: tuple[FineProbes, Rule], *kinds: Kind) -> _Stage:
@@ -354,8 +352,8 @@ class Planes:
 
     def _span(self, number: int, codes: Bytes, first: int, last: int) -> Span:
         slab = self._slabs[number]
-        origin, sparse = number * self._slab_rows, int(slab.kind is Kind.SPARSE)
-        return Span(codes, slab.masks, slab.partitions, origin, first, last, sparse)
+        origin = number * self._slab_rows
+        return Span(codes, slab.masks, slab.partitions, origin, first, last, int(slab.kind))
 
     def _rescore(
         self,

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
+    CROWD_OF,
+    CROWDS,
     FINE_BLOCK,
+    MASKS,
     Bytes,
     Vectors,
 )
-
-MASKS = ALL_FINGERS + 1
-"""Sets of fingers a person can have: the length of the tables by mask."""
 
 COARSE_CHUNK = 4096
 """Persons that a batch shares while their codes are near: 160 KiB of a second-level cache."""
@@ -44,8 +44,8 @@ NEVER, ALWAYS = np.int32(2**31 - 1), np.int32(-(2**31))
 class Span(NamedTuple):
     """Persons to scan. codes: a plane of their slab; masks uint16, partitions uint32 by place.
 
-    origin: row number of place 0. first, last: places, multiples of COARSE_BLOCK. sparse: 1 where
-    persons have few fingers, else 0.
+    origin: row number of place 0. first, last: places, multiples of COARSE_BLOCK. crowd: how many
+    fingers they all have, WHOLE, DENSE or SPARSE.
     """
 
     codes: Bytes
@@ -54,12 +54,12 @@ class Span(NamedTuple):
     origin: int
     first: int
     last: int
-    sparse: int
+    crowd: int
 
 
 class CoarseProbes(NamedTuple):
     """n probes for coarse codes. fingers: int64, which are read; tables: uint8 (n, FINGERS,
-    COARSE_GROUPS, 16), entries up to 62, zero for fingers that a probe lacks."""
+    COARSE_GROUPS, 16), entries up to 30, zero for fingers that a probe lacks."""
 
     fingers: NDArray[np.int64]
     tables: Bytes
@@ -92,7 +92,7 @@ class Best(NamedTuple):
 
     keys: uint64 (n, length + some room), larger is better, filled up to counts: int64 (n,). limits:
     uint64 (n,), what a key has to exceed. needs: int32 (n, MASKS), a lower bound of the sum that
-    can exceed it; floors: int32 (n, 2), the least of them for persons with many and few fingers.
+    can exceed it; floors: int32 (n, CROWDS), the least of them for persons of each crowd.
     """
 
     keys: NDArray[np.uint64]
@@ -103,18 +103,11 @@ class Best(NamedTuple):
     length: int
 
 
-DENSE_FINGERS = 8
-"""Fingers from which on a person counts as one with many."""
-
-FEW = np.array([bin(mask).count("1") < DENSE_FINGERS for mask in range(MASKS)])
-"""By mask whether the person has few fingers."""
-
-
 def make_best(rule: Rule, length: int) -> Best:
     """Empty lists of the given length."""
     probes = len(rule.base)
     needs = np.where(rule.scale > 0, ALWAYS, NEVER)
-    floors = np.stack([needs[:, ~FEW].min(axis=1), needs[:, FEW].min(axis=1)], axis=1)
+    floors = np.stack([needs[:, crowd == CROWD_OF].min(axis=1) for crowd in CROWDS], axis=1)
     return Best(
         np.zeros((probes, length + ROOM), np.uint64),
         np.zeros(probes, np.int64),
@@ -194,8 +187,8 @@ def _sort_out(rule: Rule, best: Best, probe: int) -> None:
             need = np.floor(bar / scale) - rule.base[probe, mask] - 1
             need = np.int32(min(max(need, np.float64(ALWAYS)), np.float64(NEVER)))
             best.needs[probe, mask] = need
-            few = int(FEW[mask])
-            best.floors[probe, few] = min(best.floors[probe, few], need)
+            crowd = CROWD_OF[mask]
+            best.floors[probe, crowd] = min(best.floors[probe, crowd], need)
 
 
 @njit(nogil=True, cache=True)
@@ -228,19 +221,36 @@ def find_lane(
     sums: NDArray[np.uint16],
     masks: NDArray[np.uint16],
     needs: NDArray[np.int32],
-    at: tuple[int, int, int, int],
+    at: tuple[int, int, int],
 ) -> int:
     """The next lane of a block whose sum is large enough for its mask, COARSE_BLOCK if none is.
 
-    at: place, probe, row of sums, first lane. Takes bare arrays and no tuples of them, since
-    every call counts references to each array.
+    at: place, probe, first lane. Takes bare arrays and no tuples of them, since every call counts
+    references to each array.
     """
-    place, probe, row, lane = at
+    place, probe, lane = at
     while lane < COARSE_BLOCK:
-        if int(sums[row, lane]) >= needs[probe, masks[place + lane] & ALL_FINGERS]:
+        if int(sums[lane]) >= needs[probe, masks[place + lane] & ALL_FINGERS]:
             break
         lane += 1
     return lane
+
+
+@njit(nogil=True, cache=True)
+def find_high(
+    peaks: NDArray[np.uint16],
+    floors: NDArray[np.int32],
+    at: tuple[int, int, int, int, int],
+) -> int:
+    """The next block that may hold one of the best, the number of blocks if none does.
+
+    at: row of peaks, probe, crowd, first block, number of blocks.
+    """
+    row, probe, crowd, block, blocks = at
+    floor = floors[probe, crowd]
+    while block < blocks and np.int32(peaks[row, block]) < floor:
+        block += 1
+    return block
 
 
 @njit(nogil=True, cache=True)
@@ -252,10 +262,10 @@ def settle_fine(
     masks, needs, floors = span.masks, best.needs, best.floors
     for probe in range(len(sums)):
         for first in range(0, stop - start, FINE_BLOCK):
-            peak = int(sums[probe, first])
+            peak = sums[probe, first]
             for lane in range(first + 1, first + FINE_BLOCK):
-                peak = max(peak, int(sums[probe, lane]))
-            if peak < floors[probe, span.sparse]:
+                peak = max(peak, sums[probe, lane])
+            if peak < floors[probe, span.crowd]:
                 continue
             for lane in range(first, first + FINE_BLOCK):
                 total = int(sums[probe, lane])

@@ -25,7 +25,7 @@ from matcher.memory import ABSENT
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.planes import Planes
 from matcher.register import Handles, Register
-from matcher.slabs import SLAB_ROWS, Kind
+from matcher.slabs import COARSE_KINDS, SLAB_ROWS, Kind
 
 SEGMENT_ROWS = 1024
 """Rows of a segment: about 5 MB with minutiae, so 2 ms to copy while nobody may change anything,
@@ -43,10 +43,11 @@ _CONSTANTS = (
     *(codes.FINGERS, codes.DIMENSIONS, codes.FULL_SCALE, codes.FINE_STEP, codes.NEUTRAL),
     *(codes.COARSE_DIMENSIONS, COARSE_BLOCK, FINE_BLOCK),
     *(minutiae_column.HEADER_WORDS, face_column.FULL_SCALE),
+    *((kind.name, int(kind)) for kind in Kind),
 )
 
 LAYOUT = sha256(repr(_CONSTANTS).encode()).digest()
-"""Names how rows are coded: the version of this form, then every number that the codes rest on."""
+"""Names how rows are coded: the version of this form, then all that the codes rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def decode(encoded: bytes | memoryview) -> tuple[Segment, bytes]:
     sums = reader.take(np.uint8, (32,)).tobytes()
     n = SEGMENT_ROWS
     fine = make_fine(n).shape if kind != Kind.BARE else None
-    coarse = make_coarse(n).shape if kind == Kind.DENSE else None
+    coarse = make_coarse(n).shape if kind in COARSE_KINDS else None
     segment = Segment(
         number,
         Kind(kind),

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import codes
 from matcher.codes import Bytes, fine_shape, make_coarse, make_fine
 
 SLAB_ROWS = 2**17
@@ -27,11 +28,16 @@ LIVE = 1 << 15
 
 
 class Kind(IntEnum):
-    """What is kept of a person: many fingers (coarse and fine), few (fine), or no vector."""
+    """What is kept of a person: all or many fingers (coarse and fine), few (fine), or no vector."""
 
-    DENSE = 0
-    SPARSE = 1
-    BARE = 2
+    WHOLE = codes.WHOLE
+    DENSE = codes.DENSE
+    SPARSE = codes.SPARSE
+    BARE = 3
+
+
+COARSE_KINDS = (Kind.WHOLE, Kind.DENSE)
+"""Kinds whose rows have coarse codes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +66,7 @@ def make_slab(kind: Kind, rows: int, scratch: Path | None) -> Slab:
         fine = make_fine(rows) if scratch is None else map_zeros(fine_shape(rows), scratch)
     return Slab(
         kind,
-        make_coarse(rows) if kind is Kind.DENSE else None,
+        make_coarse(rows) if kind in COARSE_KINDS else None,
         fine,
         np.zeros(rows, np.uint16),
         np.zeros(rows, np.uint32),

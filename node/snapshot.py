@@ -22,7 +22,7 @@ from pathlib import Path
 
 from matcher.errors import Malformed
 from matcher.gallery import Gallery
-from matcher.segments import Mark, Outline, Segment, decode
+from matcher.segments import LAYOUT, Mark, Outline, Segment, decode
 from node.errors import SealBroken
 from node.store.transaction import THE_NODE
 from node.vault import KEY_BYTES, Place, seal, unseal, unseal_into
@@ -185,6 +185,8 @@ class Snapshot:
         sealed = (self._folder / MANIFEST).read_bytes()
         told = json.loads(unseal(self._key, sealed, _place(MANIFEST)))
         try:
+            if told["layout"] != LAYOUT.hex():
+                raise Malformed("the segments are of another layout")
             kinds, *rest = told["outline"]
             entries = {number: (name, bytes.fromhex(key)) for number, name, key in told["segments"]}
             return Outline(tuple(kinds), *rest), entries
@@ -210,6 +212,7 @@ class Snapshot:
     def _write_manifest(self, outline: Outline) -> None:
         """Replace the manifest, overwrite the old one and remove the files that none names."""
         content = {
+            "layout": LAYOUT.hex(),
             "outline": [
                 *(list(outline.kinds), outline.finger_model, outline.vector_model),
                 *(outline.face_model, outline.face_dimensions),

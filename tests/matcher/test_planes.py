@@ -277,15 +277,17 @@ def test_rows_are_used_again_only_once_they_are_free(planes: Planes) -> None:
     with pytest.raises(ValueError, match="cleared"):
         planes.free(row)
     planes.clear(row)
-    assert planes.open_row(Kind.DENSE) != row
+    assert planes.open_row(Kind.WHOLE) != row
     planes.free(row)
-    assert planes.open_row(Kind.SPARSE) != row
-    assert planes.open_row(Kind.DENSE) == row
+    for other in (Kind.DENSE, Kind.SPARSE):
+        assert planes.open_row(other) != row
+    assert planes.open_row(Kind.WHOLE) == row
 
 
 def test_a_row_takes_only_persons_of_its_kind(planes: Planes) -> None:
     vectors = np.zeros((FINGERS, DIMENSIONS), np.int8)
-    for kind, mask in ((Kind.DENSE, 1), (Kind.SPARSE, 0), (Kind.BARE, 1), (Kind.BARE, 1 << 10)):
+    wrong = ((Kind.WHOLE, ALL_FINGERS - 1), (Kind.DENSE, ALL_FINGERS), (Kind.SPARSE, 0))
+    for kind, mask in (*wrong, (Kind.BARE, 1), (Kind.BARE, 1 << 10)):
         with pytest.raises(ValueError, match="kind"):
             planes.write(planes.open_row(kind), vectors, mask=mask, partition=0)
 
@@ -317,7 +319,9 @@ def test_a_passed_deadline_abandons(planes: Planes) -> None:
 
 
 def test_memory_per_person_is_as_documented(planes: Planes) -> None:
-    for kind, size in ((Kind.DENSE, 640 + 40 + 6), (Kind.SPARSE, 640 + 6), (Kind.BARE, 6)):
+    many = 640 + 40 + 6
+    sizes = (Kind.WHOLE, many), (Kind.DENSE, many), (Kind.SPARSE, 640 + 6), (Kind.BARE, 6)
+    for kind, size in sizes:
         before = planes.bytes_used()
         planes.open_row(kind)
         assert planes.bytes_used() - before == size

@@ -231,6 +231,21 @@ def test_a_snapshot_of_other_models_is_not_used(
     assert gallery.digest() == summed(store)
 
 
+def test_a_snapshot_of_another_layout_is_left_with_one_warning(
+    store: Store,
+    folder: Path,
+    gallery: Gallery,
+    ids: list[int],
+    opened: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write(folder, gallery)
+    monkeypatch.setattr(snapshot, "LAYOUT", bytes(32))
+    assert start(store, folder, opened)[1] == ids
+    assert [one.message for one in caplog.records] == ["the snapshot cannot be used: Malformed"]
+
+
 def test_nothing_of_a_person_lies_there_in_the_clear(
     folder: Path, store: Store, gallery: Gallery
 ) -> None:
