@@ -72,9 +72,10 @@ COARSE_LIST = 100
 first on the list, and five times its length would have held one more; whom it lacks, the walk
 through everyone's fine codes finds."""
 
-COARSE_HEAD = 3
-"""Of those, persons whose minutiae are compared before everyone's fine codes are read: where ten
-fingers have a mate that can be found so fast at all, it is nearly always the first."""
+COARSE_HEAD = 2
+"""Of those, persons whose minutiae are compared before everyone's fine codes are read, one on each
+thread: where ten fingers have a mate that can be found so fast at all, it is nearly always the
+first."""
 
 Deadline = Callable[[], bool]
 

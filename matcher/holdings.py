@@ -178,6 +178,8 @@ class Holdings:
         """
         meetings = len(reading.lineup.meetings)
         step = max(1, CHUNK_MEETINGS // meetings) if meetings else CHUNK_FACES
+        # A few persons are shared out as well: one takes 3 ms.
+        step = max(1, min(step, -(-len(handles.faces) // self._threads)))
         pending: deque[Future[Outcome]] = deque()
         done: list[Outcome] = []
         for start in range(0, len(handles.faces), step):

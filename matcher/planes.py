@@ -326,7 +326,8 @@ class Planes:
         if length < 1:
             raise ValueError("a short list has room for one row")
         for stage in stages:
-            stage.bests = [make_best(stage.rule, length) for _ in range(self._threads)]
+            threads = self._threads if stage.pieces else 0
+            stage.bests = [make_best(stage.rule, length) for _ in range(threads)]
         # Taking the next item of a list's iterator is one step of the interpreter.
         pieces = iter([(stage, piece) for stage in stages for piece in stage.pieces])
         self._share(lambda thread: self._work(pieces, thread, deadline), self._threads)

@@ -120,7 +120,8 @@ def make_best(rule: Rule, length: int) -> Best:
 
 def merge(bests: list[Best], probe: int, length: int) -> NDArray[np.uint64]:
     """The best keys of all threads for one probe, best first: the same however work was split."""
-    keys = np.concatenate([best.keys[probe, : best.counts[probe]] for best in bests])
+    found = [best.keys[probe, : best.counts[probe]] for best in bests]
+    keys = np.concatenate([np.empty(0, np.uint64), *found])
     keys = np.sort(keys)[::-1]
     return keys[:length]
 

@@ -1,7 +1,6 @@
 """The gallery: a complete search over what is there at its end, and nothing of what was erased."""
 
 import struct
-import time
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
@@ -222,13 +221,16 @@ def test_bad_references_and_numbers_are_refused_and_change_nothing(full: Gallery
 def test_a_passed_deadline_is_no_negative_answer(full: Gallery) -> None:
     asked = []
 
-    def passed() -> bool:
-        asked.append(time.monotonic())
-        return len(asked) > 1
+    def still() -> bool:
+        asked.append(False)
+        return False
 
-    assert full.search(PROBES["one finger"], threshold=900, deadline=passed) == ()
-    with pytest.raises(Abandoned):
-        full.search(PROBES["one finger"], threshold=900, deadline=passed)
+    assert full.search(PROBES["one finger"], threshold=900, deadline=still) == ()
+    # Before every step, the last one too, whoever comes too late is told so.
+    for turn in range(len(asked)):
+        moments = iter([*asked[:turn], True])
+        with pytest.raises(Abandoned):
+            full.search(PROBES["one finger"], threshold=900, deadline=lambda: next(moments))  # noqa: B023
     assert full.search(PROBES["one finger"], threshold=900) == ()
 
 
