@@ -18,6 +18,7 @@ from matcher.vocabulary import TEN_FINGERS, FingerPosition, Impression
 from models.synthesis.conditions import GOOD, Condition
 from models.synthesis.faces import render_face
 from models.synthesis.persons import Person, capture_fingers
+from tests.remembering import RememberingEngine
 
 # Examples are not timed: the machine is shared, and the first one may compile a kernel.
 settings.register_profile("project", deadline=None)
@@ -48,7 +49,7 @@ def engine() -> Engine:
     """The matcher with its prepared models; tests that need it skip without."""
     if not (MODELS / ".ready").exists() and not any(MODELS.glob("*.onnx")):
         pytest.skip("the models are not prepared: make setup")
-    return Engine.open(MODELS)
+    return RememberingEngine(Engine.open(MODELS))
 
 
 @pytest.fixture(scope="session")

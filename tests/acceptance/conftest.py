@@ -10,25 +10,19 @@ import pytest
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from matcher.engine import Engine
 from tests.acceptance import clocks, deeds, facts, searches, standstill, subjects
-from tests.acceptance.europe import Europe, RememberingEngine
+from tests.acceptance.europe import Europe
 from tests.acceptance.language import Story
 
 VOCABULARY = clocks, deeds, facts, searches, standstill, subjects
 """Imported, so that their sentences are known."""
 
 
-@pytest.fixture(scope="session")
-def remembering(engine: Engine) -> RememberingEngine:
-    """The matcher of all stories."""
-    return RememberingEngine(engine)
-
-
 @pytest.fixture
 def story(
     tmp_path: Path,
-    remembering: RememberingEngine,
+    engine: Engine,
     capture_of: Callable[..., terms_pb2.Capture],
 ) -> Iterator[Story]:
     """An empty story in an empty Europe."""
-    with Europe(tmp_path, remembering) as europe:
+    with Europe(tmp_path, engine) as europe:
         yield Story(europe, capture_of=capture_of)

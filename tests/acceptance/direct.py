@@ -25,13 +25,14 @@ from interfaces.central.notices import others_of
 from interfaces.central.servicer import ACTS
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
+from matcher.engine import Engine
 from node import assembly, inbox, outbox, vault
 from node.access import Actor, Role
 from node.assembly import Node
 from node.outbox import Step
 from node.settings import QualityGate, Settings
 from node.store import counters
-from tests.acceptance.europe import Clock, RememberingEngine
+from tests.acceptance.europe import Clock
 
 LETTERS = ("DE", "DK", "IT")
 
@@ -170,7 +171,7 @@ class Continent:
     """The States, the centre, their clock and what was seen."""
 
     folder: Path
-    engine: RememberingEngine
+    engine: Engine
     clock: Clock = field(default_factory=Clock)
     watch: Watch = field(default_factory=Watch)
     nodes: dict[str, Node] = field(default_factory=dict)

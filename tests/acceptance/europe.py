@@ -27,8 +27,7 @@ from interfaces.eurodac import sequence
 from interfaces.eurodac.policy import Policy
 from interfaces.pb.eurodac.central.v1 import central_pb2
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
-from matcher.engine import Engine, Extraction
-from matcher.vocabulary import FaceSample, Sample
+from matcher.engine import Engine
 from node import assembly, custody, pruning, server, vault
 from node.access import Role
 from node.assembly import Node
@@ -51,29 +50,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
-
-
-class RememberingEngine(Engine):
-    """The matcher, which looks at no sample twice: stories share a few persons."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._seen: dict[tuple[object, ...], Extraction] = {}
-        self.models = engine.models
-
-    def extract(self, samples: Sequence[Sample]) -> Extraction:
-        """What the engine made of the same samples before, or makes of them now."""
-        key = tuple(map(_identify, samples))
-        if key not in self._seen:
-            self._seen[key] = self._engine.extract(samples)
-        return self._seen[key]
-
-
-def _identify(sample: Sample) -> tuple[object, ...]:
-    pixels = sample.image.tobytes()
-    if isinstance(sample, FaceSample):
-        return "face", pixels
-    return sample.position, sample.impression, sample.dpi, pixels
 
 
 class _State(AbstractContextManager["_State"]):

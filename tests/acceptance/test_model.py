@@ -37,13 +37,13 @@ from interfaces.eurodac.outcome import HitState
 from interfaces.eurodac.retention import ErasureGround
 from interfaces.eurodac.terms import MarkType
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
+from matcher.engine import Engine
 from node import admission, assembly, casework, custody, enrolment, flags, marks
 from node.access import Role
 from node.errors import AccessDenied, NotFound, OutOfTurn
 from node.store import biometrics, dossiers, hits, parcels
 from node.store.erasure import has_key
 from tests.acceptance.direct import LETTERS, Continent, official
-from tests.acceptance.europe import RememberingEngine
 
 REFUSALS = RuleBroken, OutOfTurn, NotFound, AccessDenied
 """What may be said to a State that asks for what cannot be; nothing has happened then."""
@@ -72,7 +72,7 @@ WHICH = st.integers(0, 10**6)
 class Years(RuleBasedStateMachine):
     """The machine. engine, capture_of: given by the test, shared by all runs."""
 
-    engine: ClassVar[RememberingEngine]
+    engine: ClassVar[Engine]
     capture_of: ClassVar[Callable[..., terms_pb2.Capture]]
 
     def __init__(self) -> None:
@@ -334,8 +334,8 @@ def _run(steps: int, examples: int) -> None:
 
 
 @pytest.fixture
-def years(remembering: RememberingEngine, capture_of: Callable[..., terms_pb2.Capture]) -> None:
-    Years.engine = remembering
+def years(engine: Engine, capture_of: Callable[..., terms_pb2.Capture]) -> None:
+    Years.engine = engine
     Years.capture_of = staticmethod(capture_of)
 
 
