@@ -12,9 +12,10 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from interfaces import wire
+from interfaces.central.entries import Entries
 from interfaces.central.errors import RequestReused, UnknownDataSet
 from interfaces.central.holdings import Status, StoredDataSet
-from interfaces.central.ledger import Entries, Ledger
+from interfaces.central.ledger import Ledger
 from interfaces.central.script import Script
 from interfaces.eurodac import retention
 from interfaces.eurodac.categories import Category

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from interfaces.central import schema
-from interfaces.central.ledger import Entries
+from interfaces.central.entries import Entries
 from interfaces.eurodac.interoperability import TRIGGERS, Side, System, Trigger
 from interfaces.eurodac.links import Biometrics, Identity, LinkFacts, TravelDocument, Verdict
 

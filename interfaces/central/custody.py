@@ -10,9 +10,9 @@ from typing import Any
 from interfaces import wire
 from interfaces.central import detection, figures, notices
 from interfaces.central.centre import Centre, apply_once, data_set_in, own, publish
+from interfaces.central.entries import Entries
 from interfaces.central.errors import UnknownDataSet
 from interfaces.central.holdings import Occurrence, StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import dataset, flags, reference, retention
 from interfaces.eurodac.categories import Category, digit
 from interfaces.eurodac.dataset import DataSet, Mark

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from interfaces import wire
 from interfaces.central.centre import Centre, data_set_in
 from interfaces.central.crossings import Crossings, ForeignRecord, IdentityLink
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import comparison, interoperability
 from interfaces.eurodac.dataset import DataSet, complete_for_mid
 from interfaces.eurodac.interoperability import System, Trigger

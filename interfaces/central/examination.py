@@ -20,8 +20,8 @@ from datetime import datetime
 from interfaces import wire
 from interfaces.central import detection, figures, notices, probes
 from interfaces.central.centre import Centre, data_set_in, publish
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.central.probes import Probe
 from interfaces.central.script import COMPARISON, Kind
 from interfaces.doorway import name_places

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from interfaces.central.centre import Centre, data_set_in
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import Occurrence, StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import sequence, statistics
 from interfaces.eurodac.ages import birth_range
 from interfaces.eurodac.capture import is_minor

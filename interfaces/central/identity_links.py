@@ -10,8 +10,8 @@ from interfaces import wire
 from interfaces.central import detection
 from interfaces.central.centre import Centre, apply_once, data_set_in, own
 from interfaces.central.crossings import Crossings, ForeignRecord, IdentityLink, sides
+from interfaces.central.entries import Entries
 from interfaces.central.errors import UnknownDataSet
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import interoperability, reference, retention
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.interoperability import VISIBILITY, Reader, Side, System

@@ -8,8 +8,8 @@ from datetime import datetime
 from interfaces import wire
 from interfaces.central import figures
 from interfaces.central.centre import Centre, apply_once, own
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.central.prolongation import find_end
 from interfaces.eurodac import codes, dataset, deadlines, reference
 from interfaces.eurodac.categories import Category

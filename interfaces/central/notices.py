@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 
 from interfaces import wire
 from interfaces.central.centre import Centre
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import sequence
 from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.central.v1 import central_pb2

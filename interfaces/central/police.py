@@ -13,8 +13,8 @@ from dataclasses import replace
 from interfaces import wire
 from interfaces.central import figures, intake, probes
 from interfaces.central.centre import Centre, apply_once
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import ArrivalKind, Occurrence
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import codes, reference
 from interfaces.eurodac.categories import Category, Group, group
 from interfaces.eurodac.dataset import DataSet

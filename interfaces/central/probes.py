@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from interfaces import wire
 from interfaces.central import identity
 from interfaces.central.centre import Centre, data_set_in
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import Arrival, Status, StoredDataSet
-from interfaces.central.ledger import Entries
 from interfaces.eurodac import comparison, reference
 from interfaces.eurodac.categories import Category, digit
 from interfaces.pb.eurodac.central.v1 import central_pb2, police_pb2, terms_pb2

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from interfaces.central.centre import data_set_in
-from interfaces.central.ledger import Entries, Ledger
+from interfaces.central.entries import Entries
+from interfaces.central.ledger import Ledger
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.declared import Declared, DeclaredKind, check_declared
 from interfaces.eurodac.errors import RuleBroken

@@ -17,10 +17,10 @@ from google.protobuf.message import Message
 from interfaces import wire
 from interfaces.central import server as central_server
 from interfaces.central.centre import Centre, data_set_in
+from interfaces.central.entries import EPOCH_BITS
 from interfaces.central.errors import CentralRefused, UnknownDataSet
 from interfaces.central.examination import examine_next
 from interfaces.central.holdings import StoredDataSet
-from interfaces.central.ledger import EPOCH_BITS
 from interfaces.central.notices import others_of
 from interfaces.central.servicer import ACTS
 from interfaces.eurodac.errors import RuleBroken

@@ -13,7 +13,7 @@ import pytest
 
 from interfaces import wire
 from interfaces.central.centre import Centre
-from interfaces.central.ledger import EPOCH_BITS
+from interfaces.central.entries import EPOCH_BITS
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.outcome import HitState

@@ -15,8 +15,8 @@ import pytest
 from interfaces import wire
 from interfaces.central import custody as central_custody
 from interfaces.central.centre import Centre
+from interfaces.central.entries import Entries
 from interfaces.central.holdings import Arrival
-from interfaces.central.ledger import Entries
 from interfaces.eurodac.dataset import DataSet
 from interfaces.pb.eurodac.central.v1 import central_pb2, terms_pb2
 from interfaces.pb.eurodac.central.v1 import police_pb2 as central_police_pb2

@@ -14,8 +14,8 @@ import pytest
 from interfaces import wire
 from interfaces.central import custody, intake, notices
 from interfaces.central.centre import Centre
+from interfaces.central.entries import Entries
 from interfaces.central.errors import UnknownDataSet
-from interfaces.central.ledger import Entries
 from interfaces.central.server import open_centre
 from interfaces.eurodac import reference
 from interfaces.eurodac.categories import Category
