@@ -2,7 +2,7 @@
 
 serve, vault, sweep, audit        run a node
 pki, models                       set it up
-enrol, recapture, search, compare, case, due, decide, status, health
+enrol, recapture, obstacle, quality, search, compare, case, due, decide, status, health
                                   call a node as a station, desk or expert does
 clock, event, withdraw-event, return-event, indicators
                                   the clock of a case, and returns

@@ -150,6 +150,42 @@ def recapture(
 
 
 @click.command()
+@click.option("--category", type=click.Choice(CATEGORIES), required=True)
+@click.option("--born", required=True, help="Date of birth as stated: YYYY-MM-DD, YYYY, UNKNOWN.")
+@click.option("--refused", is_flag=True, help="The person would not; else the body did not allow.")
+@click.option("--safeguarding-risk", is_flag=True, help="Grounds to suspect one (Art. 14(1)).")
+@click.option("--vulnerable", is_flag=True)
+@click.option("--self-inflicted", is_flag=True)
+@click.option("--file", "national_file", default="", help="The State's own file; never a name.")
+@REQUEST_ID
+@calls_node
+def obstacle(
+    station: Station,
+    category: str,
+    born: str,
+    refused: bool,
+    safeguarding_risk: bool,
+    vulnerable: bool,
+    self_inflicted: bool,
+    national_file: str,
+    request_id: str,
+) -> Message:
+    """Take down that a capture failed, and show what may follow."""
+    request = nap_pb2.ReportObstacleRequest(
+        request_id=new_request_id(request_id),
+        category=terms_pb2.Category.Value(f"CATEGORY_{category}"),
+        date_of_birth=born,
+        refused=refused,
+        safeguarding_risk=safeguarding_risk,
+        vulnerable=vulnerable,
+        self_inflicted=self_inflicted,
+        national_file_number=national_file,
+    )
+    answer: Message = station.call("ReportObstacle", request)
+    return answer
+
+
+@click.command()
 @capture_options
 @calls_node
 def quality(station: Station, **samples: Any) -> Message:
@@ -229,4 +265,4 @@ def _lane(urgent: bool) -> central_pb2.Lane.ValueType:
     return central_pb2.LANE_URGENT if urgent else central_pb2.LANE_NORMAL
 
 
-COMMANDS = (enrol, recapture, quality, search, compare, case_command, decide, status)
+COMMANDS = (enrol, recapture, obstacle, quality, search, compare, case_command, decide, status)

@@ -275,3 +275,15 @@ def test_supervisors_declare_and_auditors_keep_records(run: Run) -> None:
     assert begun.exit_code == 0, begun.output
     ended = run("end-monitoring", begun.stdout.strip(), role=Role.AUDITOR)
     assert ended.exit_code == 0, ended.output
+
+
+def test_a_child_at_risk_whose_capture_failed_is_referred(run: Run) -> None:
+    told = ("obstacle", "--category", "APPLICANT_REG", "--born", "2020-05-01", "--refused")
+    done = run(*told, "--safeguarding-risk", "--file", "DK-2026-17", "--json")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert "MEASURE_CHILD_PROTECTION_REFERRAL" in answer["measures"]
+    assert answer["taskId"]
+    lost = run(*told, "--safeguarding-risk")
+    assert lost.exit_code != 0
+    assert "national_file_number" in lost.output
