@@ -12,6 +12,7 @@ not fit into 24 GiB: what comparing them costs is real, whom it finds is not, bu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import erf, sqrt
 
@@ -28,9 +29,10 @@ from benchmarks.galleries import (
 )
 from matcher.codes import DIMENSIONS, FINGERS, Bytes, quantise, restore, write_coarse, write_fine
 from matcher.gallery import Gallery
+from matcher.holdings import Holdings
 from matcher.memory import ABSENT
 from matcher.register import Handles
-from matcher.slabs import LIVE, SLAB_ROWS, Kind, Slab
+from matcher.slabs import LIVE, SLAB_ROWS, Kind
 from matcher.vocabulary import FingerTemplate, Reference
 
 POOL_VECTORS = 2**14
@@ -100,37 +102,78 @@ def fill(gallery: Gallery, population: Population, persons: int) -> None:
     minutiae = holdings.handles(own).minutiae
     done = 0
     while done < persons:
-        slab = holdings.planes.add_slab(Kind.DENSE)
-        first = (len(holdings.planes.slabs) - 1) * SLAB_ROWS
+        first = len(holdings.planes.slabs) * SLAB_ROWS
         count = min(SLAB_ROWS, persons - done)
-        _fill_slab(slab, population.pool, first, count)
         rows = first + np.arange(count)
-        handles = Handles(minutiae[rows % len(minutiae)], np.full(count, ABSENT))
-        holdings._register.enter_many(rows, rows, handles, np.zeros((count, 32), np.uint8))
+        _put(holdings, population.pool, (rows, draw_masks(first, count)), minutiae)
         done += count
 
 
-def _fill_slab(slab: Slab, pool: Vectors, first: int, count: int) -> None:
+def fill_share(
+    gallery: Gallery,
+    population: Population,
+    persons: int,
+    belongs: Callable[[int], bool] = lambda _: True,
+) -> None:
+    """Let a gallery hold those persons of the first so many who belong, whose ids are their rows
+    in a gallery that fill() filled.
+
+    For an empty gallery. Nobody else is in it: those whose minutiae are dealt out are not searched.
+    """
+    holdings = gallery._holdings
+    dealt = [{f.position: f.minutiae for f in one.fingers} for one in population.dealt]
+    minutiae = np.array([holdings._minutiae.add(one) for one in dealt])
+    firsts = range(SLAB_ROWS, SLAB_ROWS + persons, SLAB_ROWS)
+    masks = [draw_masks(first, min(SLAB_ROWS, SLAB_ROWS + persons - first)) for first in firsts]
+    rows = SLAB_ROWS + np.arange(persons)
+    ours = np.array([belongs(row) for row in rows.tolist()], bool)
+    rows, mine = rows[ours], np.concatenate(masks)[ours]
+    for at in range(0, len(rows), SLAB_ROWS):
+        some = slice(at, at + SLAB_ROWS)
+        _put(holdings, population.pool, (rows[some], mine[some]), minutiae)
+
+
+def draw_masks(first: int, count: int) -> NDArray[np.uint16]:
+    """Masks of the fingers that the persons of a slab's rows have."""
     rng = np.random.default_rng(first)
     masks = np.full(count, (1 << FINGERS) - 1, np.uint16)
     lacking = rng.random(count) < LACKING_SHARE
     for _ in range(2):
         masks[lacking] &= ~(1 << rng.integers(0, FINGERS, int(lacking.sum()))).astype(np.uint16)
+    return masks
+
+
+def _put(
+    holdings: Holdings,
+    pool: Vectors,
+    chosen: tuple[NDArray[np.int64], NDArray[np.uint16]],
+    minutiae: NDArray[np.int64],
+) -> None:
+    """Put persons, of given rows and masks, into a slab. minutiae: the handles dealt out."""
+    persons, masks = chosen
+    slab = holdings.planes.add_slab(Kind.DENSE)
     assert slab.coarse is not None
     assert slab.fine is not None
-    _write_rows(pool, first, masks, (slab.coarse, slab.fine))
+    _write_rows(pool, persons, masks, (slab.coarse, slab.fine))
+    count = len(persons)
     slab.masks[:count] = masks | LIVE
     slab.used = count
+    handles = Handles(minutiae[persons % len(minutiae)], np.full(count, ABSENT))
+    rows = (len(holdings.planes.slabs) - 1) * SLAB_ROWS + np.arange(count)
+    holdings._register.enter_many(rows, persons, handles, np.zeros((count, 32), np.uint8))
 
 
 @njit(nogil=True, cache=True)
 def _write_rows(
-    pool: Vectors, first: int, masks: NDArray[np.uint16], planes: tuple[Bytes, Bytes]
+    pool: Vectors,
+    persons: NDArray[np.int64],
+    masks: NDArray[np.uint16],
+    planes: tuple[Bytes, Bytes],
 ) -> None:
     coarse, fine = planes
     vectors = np.empty((FINGERS, DIMENSIONS), np.int8)
     for place in range(len(masks)):
-        _make_vectors(pool, first + place, vectors)
+        _make_vectors(pool, persons[place], vectors)
         mask = int(masks[place])
         write_coarse(coarse, place, vectors, mask)
         write_fine(fine, place, vectors, mask)

@@ -36,7 +36,8 @@ from matcher.errors import Unreachable
 from matcher.gallery import Deadline, check_number, encode_entry
 from matcher.inquiry import Inquiry, Touched
 from matcher.lineup import Models, line_up
-from matcher.replica import Entry
+from matcher.replica import Entry, Replica
+from matcher.segments import Mark, Outline, Segment
 from matcher.shard import Shard
 from matcher.spread import choose_node, find_move, shard_of
 from matcher.vocabulary import Candidate, Reference
@@ -99,11 +100,13 @@ class ClusterGallery:
         replicas: int = REPLICAS,
         threads: int = SHARD_THREADS,
         incomplete: bool = False,
+        kind: type[Replica] = Replica,
     ) -> None:
         """Fill all replicas from the store.
 
         incomplete: whether to start with fewer nodes than replicas, one loss then being one too
-        many. Raises Unreachable without that, and where a replica cannot be filled.
+        many. kind: what stands behind the wire; benchmarks have one that draws its persons itself.
+        Raises Unreachable without that, and where a replica cannot be filled.
         """
         if shards < 1 or replicas < 1:
             raise ValueError("a cluster wants one shard and one replica at least")
@@ -112,10 +115,14 @@ class ClusterGallery:
             raise Unreachable(f"{replicas} replicas want {replicas} nodes, Ray has {nodes}")
         self._reload, self._replicas = reload, replicas
         self._models, self._models_lock = Models(), threading.Lock()
-        self._shards = [Shard(number, threads) for number in range(shards)]
+        self._shards = [Shard(number, threads, kind) for number in range(shards)]
         self._asker, self._touched = Asker(self._shards), Touched()
         self._tending = threading.Lock()
-        self.tend()
+        try:
+            self.tend()
+        except BaseException:
+            self.close()
+            raise
 
     def __len__(self) -> int:
         return sum(shard.persons for shard in self._shards)
@@ -132,6 +139,27 @@ class ClusterGallery:
         """
         states = [shard.look("state") for shard in self._shards]
         return write_sum(sum(read_sum(state.digest) for state in states))
+
+    def content(self, reference_id: int) -> bytes:
+        """SHA-256 of a person's encoded reference; KeyError if there is no such, or Unreachable."""
+        if reference_id < 0:
+            raise KeyError(reference_id)
+        found: bytes = self._shard(reference_id).look("content", reference_id).open()
+        return found
+
+    def outline(self) -> Outline:
+        """The models of all that was ever enrolled; there are no segments."""
+        with self._models_lock:
+            held = self._models
+            return Outline((), held.fingers, held.vectors, held.face, held.face_dimensions or 0)
+
+    def marks(self) -> dict[int, Mark]:
+        """None: a lost replica is filled from the store, not from segments on a disk."""
+        return {}
+
+    def copy_segment(self, number: int) -> tuple[Segment, Mark]:
+        """There is none, so this raises KeyError."""
+        raise KeyError(number)
 
     def enrol(self, reference_id: int, reference: Reference, *, partition: int = 0) -> None:
         """Make a person searchable; raises what Gallery.enrol() does, and Unreachable."""

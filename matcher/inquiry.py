@@ -127,13 +127,10 @@ class Inquiry:
         self, elected: Elected, *, unlisted: bool, threshold: float, at_most: int
     ) -> list[Candidate]:
         """What all shards find among some persons, best first."""
-        options: list[dict[str, Any]] = [
-            {
-                "elected": readings,
-                "unlisted": unlisted,
-                "threshold": threshold,
-                "at_most": at_most,
-            }
+        common = {"unlisted": unlisted, "threshold": threshold, "at_most": at_most}
+        # A shard that has nobody to compare is not asked.
+        options: list[dict[str, Any] | None] = [
+            {"elected": readings, **common} if unlisted or any(map(len, readings)) else None
             for readings in elected
         ]
         answers = self.ask("judge", pickle.dumps(self.plan), options, deadline=self.deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from matcher.segments import Mark, Outline, Segment
 from matcher.vocabulary import Candidate, Reference
 
 
@@ -17,6 +18,22 @@ class Persons(Protocol):
 
     def digest(self) -> bytes:
         """Order-independent digest of all that is held."""
+        ...
+
+    def content(self, reference_id: int) -> bytes:
+        """SHA-256 of a person's encoded reference; raises KeyError if there is no such person."""
+        ...
+
+    def outline(self) -> Outline:
+        """What it is beside its segments."""
+        ...
+
+    def marks(self) -> dict[int, Mark]:
+        """The mark of every segment that can be kept elsewhere: none on several machines."""
+        ...
+
+    def copy_segment(self, number: int) -> tuple[Segment, Mark]:
+        """What a segment holds at this moment; raises KeyError for one without a mark."""
         ...
 
     def enrol(self, reference_id: int, reference: Reference, *, partition: int = 0) -> None:

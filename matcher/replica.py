@@ -93,6 +93,10 @@ class Replica:
         """Whether a person is held."""
         return reference_id in self._gallery
 
+    def content(self, reference_id: int) -> Answer:
+        """SHA-256 of a person's encoded reference."""
+        return _attempt(lambda: self._gallery.content(reference_id))
+
     def search(self, ticket: str, step: str, plan: bytes, options: dict[str, Any]) -> bytes:
         """One step of a search, a method of Part, for a pickled plan; the Answer, pickled.
 

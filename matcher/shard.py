@@ -72,25 +72,25 @@ class Copy:
         return self.actor.search.remote(*arguments)
 
 
-def open_copy(node: str, threads: int) -> Copy:
+def open_copy(node: str, threads: int, kind: type[Replica] = Replica) -> Copy:
     """Start an empty replica on a node, there or nowhere."""
     # Never restarted by the wire: it would come back empty and answer that nobody is known.
-    kind = ray.remote(
+    remote = ray.remote(
         num_cpus=0,
         max_restarts=0,
         max_concurrency=SEARCH_SLOTS,
         concurrency_groups={CONTROL: CONTROL_SLOTS},
-    )(Replica)
+    )(kind)
     where = NodeAffinitySchedulingStrategy(node, soft=False)
-    actor = kind.options(scheduling_strategy=where).remote(threads)
+    actor = remote.options(scheduling_strategy=where).remote(threads)
     return Copy(actor, node)
 
 
 class Shard:
-    """One shard. number: which; threads: that compare in each replica."""
+    """One shard. number: which; threads: that compare in each replica; kind: of the replicas."""
 
-    def __init__(self, number: int, threads: int) -> None:
-        self.number, self._threads = number, threads
+    def __init__(self, number: int, threads: int, kind: type[Replica] = Replica) -> None:
+        self.number, self._threads, self._kind = number, threads, kind
         self.copies: tuple[Copy, ...] = ()
         self.persons = 0
         # The one lets changes pass one by one, the other guards the list of replicas alone.
@@ -135,7 +135,7 @@ class Shard:
         replica cannot be filled or proved equal.
         """
         for _ in range(FILL_TRIES):
-            copy = open_copy(node, self._threads)
+            copy = open_copy(node, self._threads, self._kind)
             try:
                 if self._fill(copy, source):
                     return

@@ -208,6 +208,8 @@ def test_refusals_are_those_of_one_machine(both: Both) -> None:
 
 
 def test_a_replica_that_hangs_holds_no_search_up(both: Both, machines: Machines) -> None:
+    # Whoever was slow before is not asked first until it was tended.
+    assert both.cluster.tend() == Tended(filled=0, moved=0, missing=0)
     before = both.cluster.hedges
     with stopped(machines.joined[0]):
         began = time.monotonic()
@@ -232,9 +234,13 @@ def test_a_node_killed_among_searches_loses_nothing(both: Both, machines: Machin
 
 def test_a_node_that_joins_is_filled_and_answers(both: Both, machines: Machines) -> None:
     machines.join()
+    compiled = list_compiled()
     with searching(both):
         assert both.cluster.tend() == Tended(filled=SHARDS, moved=0, missing=0)
     both.assert_equal()
+    assert list_compiled() == compiled, (
+        "a replica found no compiled kernels where others put theirs"
+    )
     # Those of the first node are stopped, so that only the new ones can have answered.
     with stopped(machines.cluster.head_node):
         both.assert_same_answers()
@@ -270,6 +276,14 @@ def test_a_shard_without_replicas_answers_nothing_until_it_is_filled(both: Both)
     assert both.cluster.tend() == Tended(filled=2, moved=0, missing=0)
     both.assert_equal()
     both.assert_same_answers()
+
+
+def list_compiled() -> dict[str, int]:
+    """Files of compiled kernels, and when each was written."""
+    files = Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nb?")
+    found = {str(file): file.stat().st_mtime_ns for file in files}
+    assert found
+    return found
 
 
 @contextmanager

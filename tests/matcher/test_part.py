@@ -57,7 +57,7 @@ class Parts:
         shard.enrol(reference_id, reference, partition=partition)
 
     def ask(
-        self, step: str, plan: bytes, options: Sequence[dict[str, Any]], *, deadline: object
+        self, step: str, plan: bytes, options: Sequence[dict[str, Any] | None], *, deadline: object
     ) -> list[Any]:
         self.steps.append(step)
         if step == "judge":
@@ -65,6 +65,7 @@ class Parts:
         return [
             getattr(shard, step)(pickle.loads(plan), deadline=deadline, **own)
             for shard, own in zip(self.shards, options, strict=True)
+            if own is not None
         ]
 
     def search(
