@@ -23,6 +23,7 @@ import ray
 from benchmarks.machines import PATIENCE_SECONDS, Machines, emulate, wait_for
 from benchmarks.population import Population, fill_share, make_population
 from benchmarks.results import Measure, write
+from benchmarks.timing import repeat
 from matcher.cluster import REPLICAS, SHARDS, ClusterGallery, list_nodes
 from matcher.errors import MatcherError
 from matcher.fusion import find_threshold
@@ -135,6 +136,7 @@ def measure_overhead(population: Population, persons: int) -> Iterator[Measure]:
         misses = compare(plain, cluster, strangers * SLOW_ROUNDS, everyone=False)
         yield Measure("ray_overhead_miss_ms", misses.overhead_ms, "ms")
         yield from describe("miss", misses)
+        yield Measure("ray_empty_round_ms", time_rounds(cluster), "ms")
         yield Measure("hedged_calls", cluster.hedges - begun, "")
         yield Measure("searches_compared", (ROUNDS + 2 * SLOW_ROUNDS) * MATES, "")
     finally:
@@ -146,6 +148,14 @@ def describe(name: str, timings: Timings) -> Iterator[Measure]:
     for who, taken in (("one_process", timings.plain), ("ray", timings.cluster)):
         yield Measure(f"{who}_{name}_p50_ms", float(np.median(taken)), "ms")
         yield Measure(f"{who}_{name}_p99_ms", float(np.percentile(taken, 99)), "ms")
+
+
+def time_rounds(cluster: ClusterGallery) -> float:
+    """Median milliseconds of asking a replica of each shard for nothing at all: what the wire costs
+    by itself. A hit takes two such rounds, a miss four."""
+    copies = [shard.copies[0] for shard in cluster._shards]
+    laps = repeat(lambda _: ray.get([one.call("abandon", "") for one in copies]), 1.0)
+    return laps.p50_ms
 
 
 def populate(cluster: ClusterGallery, persons: int) -> None:

@@ -20,6 +20,7 @@ from ray.exceptions import RayError
 
 from matcher.errors import Abandoned
 from matcher.gallery import Deadline
+from matcher.replica import pack
 from matcher.shard import CHANGE_SECONDS, Copy, Shard
 
 LOOK_SECONDS = 0.01
@@ -60,8 +61,8 @@ class Pace:
 class _Asked:
     """One shard's part of a question: whom it was put to, and what came back."""
 
-    def __init__(self, shard: Shard, ticket: str, arguments: tuple[Any, ...]) -> None:
-        self._shard, self._ticket, self._arguments = shard, ticket, arguments
+    def __init__(self, shard: Shard, ticket: str, question: bytes) -> None:
+        self._shard, self._ticket, self._question = shard, ticket, question
         self._began = self._last = time.monotonic()
         self._tried: list[Copy] = []
         self.waiting: dict[Any, Copy] = {}
@@ -79,7 +80,7 @@ class _Asked:
         copy = min(turned, key=lambda one: one.misses)
         self._tried.append(copy)
         self._last = time.monotonic()
-        self.waiting[copy.search(self._ticket, *self._arguments)] = copy
+        self.waiting[copy.search(self._question)] = copy
         return True
 
     def take(self, call: Any, pace: Pace) -> bool:
@@ -156,7 +157,7 @@ class Asker:
         try:
             for shard, own in zip(self._shards, options, strict=True):
                 if own is not None:
-                    asked.append(_Asked(shard, ticket, (step, plan, own)))
+                    asked.append(_Asked(shard, ticket, pack(ticket, step, plan, own)))
             self._await(asked, deadline, pace)
         finally:
             for one in asked:

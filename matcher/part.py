@@ -114,13 +114,16 @@ class Part(Gallery):
                 changed = self._holdings.keep_live(watch.rows, plan.partitions)
                 again = self._holdings.handles(changed)
                 for number, reading in enumerate(plan.readings[: len(wanted)]):
-                    findings.add(number, changed, self._holdings.compare(reading, again, None))
+                    if len(changed):
+                        findings.add(number, changed, self._holdings.compare(reading, again, None))
                 return findings.rank(self._holdings.ids, threshold, at_most)
         finally:
             self._end_watch(watch)
 
     def _refresh(self, query: Query, found: Shortlist, touched: Rows) -> Shortlist:
         """A list without those who were touched since, and those anew who have a score now."""
+        if not len(touched):
+            return found
         stays = ~np.isin(found.rows, touched)
         scores = self._holdings.planes.score(query, touched)
         has = np.isfinite(scores)

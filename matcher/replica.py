@@ -97,15 +97,13 @@ class Replica:
         """SHA-256 of a person's encoded reference."""
         return _attempt(lambda: self._gallery.content(reference_id))
 
-    def search(self, ticket: str, step: str, plan: bytes, options: dict[str, Any]) -> bytes:
-        """One step of a search, a method of Part, for a pickled plan; the Answer, pickled.
-
-        ticket: under which abandon() gives it up.
-        """
+    def search(self, question: bytes) -> bytes:
+        """One step of a search as pack() made it; the Answer, pickled."""
+        # Nobody but the cluster's own driver can call an actor of it.
+        ticket, step, plan, options = pickle.loads(question)  # noqa: S301
         given_up = self._searching[ticket] = threading.Event()
         try:
             take = getattr(self._gallery, step)
-            # Nobody but the cluster's own driver can call an actor of it.
             unpacked = pickle.loads(plan)  # noqa: S301
             return pickle.dumps(
                 _attempt(lambda: take(unpacked, deadline=given_up.is_set, **options))
@@ -139,6 +137,16 @@ class Replica:
     def _change(self, change: Callable[[], Any]) -> Answer:
         answer = _attempt(change)
         return Answer(answer.value, answer.error, self.state())
+
+
+def pack(ticket: str, step: str, plan: bytes, options: dict[str, Any]) -> bytes:
+    """A step of a search for one replica.
+
+    ticket: under which abandon() gives it up. step: a method of Part. plan: pickled, once for all
+    replicas. options: the method's others. All in one, since every argument of a call costs the
+    wire 0.2 ms.
+    """
+    return pickle.dumps((ticket, step, plan, options))
 
 
 def _attempt(call: Callable[[], Any]) -> Answer:

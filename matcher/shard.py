@@ -67,9 +67,9 @@ class Copy:
         chosen = getattr(self.actor, method)
         return chosen.options(concurrency_group=CONTROL).remote(*arguments)
 
-    def search(self, *arguments: Any) -> Any:
-        """Begin a search; the reference to what will come of it."""
-        return self.actor.search.remote(*arguments)
+    def search(self, question: bytes) -> Any:
+        """Begin a step of a search; the reference to what will come of it."""
+        return self.actor.search.remote(question)
 
 
 def open_copy(node: str, threads: int, kind: type[Replica] = Replica) -> Copy:
