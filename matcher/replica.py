@@ -7,6 +7,7 @@ one machine would, without the wire's wrapping and without anybody's stack.
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -65,8 +66,9 @@ class Replica:
         self._gallery = Part(threads=threads)
         self._searching: dict[str, threading.Event] = {}
 
-    def warm(self) -> None:
-        """Run every compiled path once, so that no search waits for the compiler."""
+    def warm(self) -> int:
+        """Run every compiled path once, so that no search waits for the compiler; how many kernels
+        had to be compiled, none where a machine has run this program before."""
         drawn = np.random.default_rng(0)
         scattered = np.zeros(16, MINUTIA)
         for name in ("x", "y", "angle"):
@@ -84,6 +86,7 @@ class Replica:
         # By the coarse plane, the fine planes, and everybody's minutiae.
         for probe in (whole, Reference((seen,)), Reference((bare,))):
             gallery.search(probe, threshold=0.0, everyone=False)
+        return _count_compiled()
 
     def state(self) -> State:
         """What is held."""
@@ -137,6 +140,18 @@ class Replica:
     def _change(self, change: Callable[[], Any]) -> Answer:
         answer = _attempt(change)
         return Answer(answer.value, answer.error, self.state())
+
+
+def _count_compiled() -> int:
+    """Kernels of ours that this process has compiled, having found none."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("matcher.")]
+    values = [value for module in modules for value in vars(module).values()]
+    # Told by what they count, since the compiler's name here would make this file one of those
+    # whose every change has all kernels compiled anew. Several modules may name one kernel.
+    counts = {
+        id(value): getattr(getattr(value, "stats", None), "cache_misses", {}) for value in values
+    }
+    return sum(sum(misses.values()) for misses in counts.values())
 
 
 def pack(ticket: str, step: str, plan: bytes, options: dict[str, Any]) -> bytes:

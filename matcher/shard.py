@@ -54,13 +54,18 @@ Source = Callable[[], Iterable[Entry]]
 
 @dataclass(slots=True, eq=False)
 class Copy:
-    """A replica as its caller sees it. misses: how often it was too slow since it was last seen
-    well. current: False once it may have missed a change; its answers no longer count then."""
+    """A replica as its caller sees it.
+
+    misses: how often it was too slow since it was last seen well. current: False once it may have
+    missed a change; its answers no longer count then. compiled: how many kernels its machine had to
+    compile before it could search.
+    """
 
     actor: Any
     node: str
     misses: int = 0
     current: bool = True
+    compiled: int = 0
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call the replica beside its searches; the reference to what will come of it."""
@@ -190,7 +195,7 @@ class Shard:
             answer = ray.get(copy.call("enrol", batch), timeout=FILL_SECONDS)
             answer.open()
             seen = add_entries(seen, batch)
-        ray.get(copy.call("warm"), timeout=WARM_SECONDS)
+        copy.compiled = ray.get(copy.call("warm"), timeout=WARM_SECONDS)
         with self._lock:
             held = ray.get(list(self._replay(copy)), timeout=FILL_SECONDS)[-1]
             # Where no other is left nothing was changed meanwhile: changes were refused.
