@@ -14,6 +14,10 @@ All changes must go through one ClusterGallery, which tells its own searches wha
 The store is the truth: a lost replica is filled anew from it. Nothing is written to disk. Only
 processes that may join the Ray cluster can speak to the actors, and Ray neither authenticates
 nor encrypts by itself: its network must be the node's own.
+
+Whoever searches runs on a machine of the cluster, best on its head (`ray start --head`), which is
+not doubled: it alone knows of the others, and with it the gallery ends and is filled anew. Every
+machine has the same release of this program, and SETTINGS in the environment of its `ray start`.
 """
 
 from __future__ import annotations

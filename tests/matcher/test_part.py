@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
+from matcher import gallery
 from matcher.cascade import make_plan
 from matcher.gallery import Gallery
 from matcher.inquiry import Inquiry, Touched
@@ -136,6 +137,22 @@ def test_a_confident_hit_ends_the_search_before_the_fine_codes(both: tuple[Galle
     assert parts.steps == ["nominate", "judge"]
     parts.search(capture(5000), None, everyone=False)
     assert parts.steps == ["nominate", "judge"] * 3
+
+
+def test_a_first_hit_is_the_same_where_not_everybody_is_on_a_coarse_list(
+    both: tuple[Gallery, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Lists of 20 then, of 95 persons with vectors in one gallery and of some 32 in each part.
+    monkeypatch.setattr(gallery, "COARSE_LIST", 1)
+    whole, parts = both
+    for seed in range(5, 60, 5):
+        parts.steps.clear()
+        expected = whole.search(
+            capture(seed), threshold=gallery.CONFIDENT_SCORE, everyone=False, at_most=1
+        )
+        assert [one.reference_id for one in expected] == [seed]
+        assert parts.search(capture(seed), None, everyone=False)[:1] == expected
+        assert parts.steps == ["nominate", "judge"]
 
 
 def test_a_person_changed_between_the_steps_is_not_missed() -> None:
