@@ -259,6 +259,34 @@ def test_replicas_move_to_a_third_node_while_searches_go_on(both: Both, machines
     both.assert_same_answers()
 
 
+def test_changes_go_on_while_replicas_are_filled(both: Both) -> None:
+    for shard in both.cluster._shards:
+        shard.lose(shard.copies[0], "")
+    rng = np.random.default_rng(13)
+    done: list[Tended] = []
+    filling = threading.Thread(target=lambda: done.append(both.cluster.tend()))
+    filling.start()
+    changes = 0
+    while filling.is_alive():
+        reference_id = int(rng.integers(80)) * 7
+        if rng.random() < 0.5:
+            both.enrol(reference_id, int(rng.integers(90)), int(rng.integers(3)))
+        else:
+            both.erase(reference_id)
+        changes += 1
+        # Two hundred times as often as all of Europe enrols somebody.
+        time.sleep(0.02)
+    assert done == [Tended(filled=SHARDS, moved=0, missing=0)]
+    assert changes > SHARDS
+    both.assert_equal()
+    for shard in both.cluster._shards:
+        # Only the new ones are left to answer.
+        shard.lose(shard.copies[0], "")
+    both.assert_equal()
+    both.assert_same_answers()
+    assert both.cluster.tend() == Tended(filled=SHARDS, moved=0, missing=0)
+
+
 def test_a_shard_without_replicas_answers_nothing_until_it_is_filled(both: Both) -> None:
     lost = both.cluster._shards[0]
     for copy in lost.copies:
