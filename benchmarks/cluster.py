@@ -126,6 +126,7 @@ def measure_overhead(population: Population, persons: int) -> Iterator[Measure]:
         strangers = choose_mates(population, SLAB_ROWS + persons + np.arange(MATES))
         # The wire, the kernels and the usual duration are known before anything counts.
         compare(plain, cluster, mates, everyone=False)
+        yield Measure("ray_empty_round_ms", time_rounds(cluster), "ms")
         begun = cluster.hedges
         hits = compare(plain, cluster, mates * ROUNDS, everyone=False)
         yield Measure("ray_overhead_ms", hits.overhead_ms, "ms", OVERHEAD_TARGET_MS)
@@ -136,7 +137,6 @@ def measure_overhead(population: Population, persons: int) -> Iterator[Measure]:
         misses = compare(plain, cluster, strangers * SLOW_ROUNDS, everyone=False)
         yield Measure("ray_overhead_miss_ms", misses.overhead_ms, "ms")
         yield from describe("miss", misses)
-        yield Measure("ray_empty_round_ms", time_rounds(cluster), "ms")
         yield Measure("hedged_calls", cluster.hedges - begun, "")
         yield Measure("searches_compared", (ROUNDS + 2 * SLOW_ROUNDS) * MATES, "")
     finally:
