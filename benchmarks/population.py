@@ -12,6 +12,7 @@ not fit into 24 GiB: what comparing them costs is real, whom it finds is not, bu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import erf, sqrt
 
@@ -28,9 +29,10 @@ from benchmarks.galleries import (
 )
 from matcher.codes import DIMENSIONS, FINGERS, Bytes, quantise, restore, write_coarse, write_fine
 from matcher.gallery import Gallery
+from matcher.holdings import Holdings
 from matcher.memory import ABSENT
 from matcher.register import Handles
-from matcher.slabs import LIVE, SLAB_ROWS, Kind, Slab
+from matcher.slabs import LIVE, SLAB_ROWS, Kind
 from matcher.vocabulary import FingerTemplate, Reference
 
 POOL_VECTORS = 2**14
@@ -101,35 +103,75 @@ def fill(gallery: Gallery, population: Population, persons: int) -> None:
     lacking = round(LACKING_SHARE * persons)
     for kind, wanted in ((Kind.WHOLE, persons - lacking), (Kind.DENSE, lacking)):
         for done in range(0, wanted, SLAB_ROWS):
-            slab = holdings.planes.add_slab(kind)
-            first = (len(holdings.planes.slabs) - 1) * SLAB_ROWS
-            count = min(SLAB_ROWS, wanted - done)
-            _fill_slab(slab, population.pool, first, count)
-            rows = first + np.arange(count)
-            handles = Handles(minutiae[rows % len(minutiae)], np.full(count, ABSENT))
-            holdings._register.enter_many(rows, rows, handles, np.zeros((count, 32), np.uint8))
+            first = len(holdings.planes.slabs) * SLAB_ROWS
+            rows = first + np.arange(min(SLAB_ROWS, wanted - done))
+            _put(holdings, population.pool, (rows, draw_masks(kind, rows)), minutiae)
 
 
-def _fill_slab(slab: Slab, pool: Vectors, first: int, count: int) -> None:
-    rng = np.random.default_rng(first)
-    masks = np.full(count, (1 << FINGERS) - 1, np.uint16)
-    for _ in range(2 if slab.kind is Kind.DENSE else 0):
-        masks &= ~(1 << rng.integers(0, FINGERS, count)).astype(np.uint16)
+def fill_share(
+    gallery: Gallery,
+    population: Population,
+    persons: int,
+    belongs: Callable[[int], bool] = lambda _: True,
+) -> None:
+    """Let a gallery hold those of so many persons who belong, whose ids begin with SLAB_ROWS.
+
+    For an empty gallery. Nobody else is in it: those whose minutiae are dealt out are not searched.
+    """
+    holdings = gallery._holdings
+    dealt = [{f.position: f.minutiae for f in one.fingers} for one in population.dealt]
+    minutiae = np.array([holdings._minutiae.add(one) for one in dealt])
+    everyone = SLAB_ROWS + np.arange(persons)
+    parts = np.split(everyone, [persons - round(LACKING_SHARE * persons)])
+    for kind, part in zip((Kind.WHOLE, Kind.DENSE), parts, strict=True):
+        ours = np.array([belongs(one) for one in part.tolist()], bool)
+        ids, masks = part[ours], draw_masks(kind, part)[ours]
+        for at in range(0, len(ids), SLAB_ROWS):
+            some = slice(at, at + SLAB_ROWS)
+            _put(holdings, population.pool, (ids[some], masks[some]), minutiae)
+
+
+def draw_masks(kind: Kind, ids: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """Masks of the fingers that some persons have: all, or one or two fewer."""
+    masks = np.full(len(ids), (1 << FINGERS) - 1, np.uint16)
+    if kind is Kind.DENSE and len(ids):
+        rng = np.random.default_rng(int(ids[0]))
+        for _ in range(2):
+            masks &= ~(1 << rng.integers(0, FINGERS, len(ids))).astype(np.uint16)
+    return masks
+
+
+def _put(
+    holdings: Holdings,
+    pool: Vectors,
+    chosen: tuple[NDArray[np.int64], NDArray[np.uint16]],
+    minutiae: NDArray[np.int64],
+) -> None:
+    """Put persons, of given ids and masks, into a slab. minutiae: the handles dealt out."""
+    persons, masks = chosen
+    slab = holdings.planes.add_slab(holdings.planes.kind_of(int(masks[0])))
     assert slab.coarse is not None
     assert slab.fine is not None
-    _write_rows(pool, first, masks, (slab.coarse, slab.fine))
+    _write_rows(pool, persons, masks, (slab.coarse, slab.fine))
+    count = len(persons)
     slab.masks[:count] = masks | LIVE
     slab.used = count
+    handles = Handles(minutiae[persons % len(minutiae)], np.full(count, ABSENT))
+    rows = (len(holdings.planes.slabs) - 1) * SLAB_ROWS + np.arange(count)
+    holdings._register.enter_many(rows, persons, handles, np.zeros((count, 32), np.uint8))
 
 
 @njit(nogil=True, cache=True)
 def _write_rows(
-    pool: Vectors, first: int, masks: NDArray[np.uint16], planes: tuple[Bytes, Bytes]
+    pool: Vectors,
+    persons: NDArray[np.int64],
+    masks: NDArray[np.uint16],
+    planes: tuple[Bytes, Bytes],
 ) -> None:
     coarse, fine = planes
     vectors = np.empty((FINGERS, DIMENSIONS), np.int8)
     for place in range(len(masks)):
-        _make_vectors(pool, first + place, vectors)
+        _make_vectors(pool, persons[place], vectors)
         mask = int(masks[place])
         write_coarse(coarse, place, vectors, mask)
         write_fine(fine, place, vectors, mask)

@@ -5,7 +5,8 @@
     ├── ModelMismatch        templates of different model ids were to be compared
     ├── ModelUnavailable     a model file is missing or its hash is not the manifest's
     ├── Abandoned            a search was given up at its deadline, and found nothing out
-    └── Overloaded           too many searches wait already; it says when to come back
+    ├── Overloaded           too many searches wait already; it says when to come back
+    └── Unreachable          a shard of the gallery has no replica that answers
 
 An unusable finger or face is not an error: it yields quality 0, a reason, and a
 template that never matches.
@@ -38,3 +39,7 @@ class Overloaded(MatcherError):
     def __init__(self, seconds: float) -> None:
         super().__init__("too many searches wait for the gallery already")
         self.seconds = seconds
+
+
+class Unreachable(MatcherError):
+    """No replica of a shard answers; nothing was found out, and a change is not acknowledged."""

@@ -106,7 +106,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Question:
+class Question:
     """One search: how it is read, until when, and who asks."""
 
     plan: Plan
@@ -157,11 +157,7 @@ class Gallery:
         ModelMismatch for templates of other models than the first that was enrolled, and
         ValueError for numbers that are not within 0 and MAX_REFERENCE_ID.
         """
-        _check_number(reference_id)
-        _check_number(partition)
-        if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
-            raise Malformed("a reference names the position of every finger")
-        content = sha256(templates.encode(reference)).digest()
+        content = sha256(encode_entry(reference_id, partition, reference)).digest()
         with self._lock:
             self._holdings.adopt_models(reference)
             self._drop(reference_id)
@@ -169,7 +165,7 @@ class Gallery:
 
     def move(self, reference_id: int, partition: int) -> None:
         """Put a person into another partition; raises KeyError if there is no such person."""
-        _check_number(partition)
+        check_number(partition)
         with self._lock:
             row = self._holdings.find(reference_id)
             self._leave(row)
@@ -207,7 +203,7 @@ class Gallery:
             raise ValueError("a search wants a threshold and room for one candidate")
         # 1. Turn the probe into what the planes are asked, before any lock is taken.
         plan = make_plan(line_up(probe, compare_face=compare_face), partitions)
-        question = _Question(plan, deadline, urgent, source)
+        question = Question(plan, deadline, urgent, source)
         # 2. What changes from here on is told to the watch.
         with self._lock:
             self._holdings.check_probe(probe, plan.lineup)
@@ -273,7 +269,7 @@ class Gallery:
         with self._lock:
             return list_held(self._holdings.columns)
 
-    def _look(self, question: _Question, lane: str, findings: Findings, watch: _Watch) -> None:
+    def _look(self, question: Question, lane: str, findings: Findings, watch: _Watch) -> None:
         """One stage of the cascade: scan, then compare the minutiae of whoever is on a list."""
         plan = question.plan
         readings = plan.readings[:1] if lane == COARSE else plan.readings
@@ -291,7 +287,7 @@ class Gallery:
             findings.add(number, wanted, outcome)
 
     def _ask(
-        self, question: _Question, lane: str, readings: Sequence[Reading]
+        self, question: Question, lane: str, readings: Sequence[Reading]
     ) -> Iterator[Sequence[Shortlist]]:
         """The short lists of each reading, all of one walk, which other searches may share."""
         queries = tuple(query for reading in readings for query in reading.queries)
@@ -397,6 +393,16 @@ def _all_late(works: Sequence[_Work]) -> Deadline | None:
     return lambda: all(late() for late in deadlines)
 
 
-def _check_number(number: int) -> None:
+def encode_entry(reference_id: int, partition: int, reference: Reference) -> bytes:
+    """The stored form of what is to be enrolled; ValueError and Malformed as enrol() raises."""
+    check_number(reference_id)
+    check_number(partition)
+    if any(finger.position is FingerPosition.UNKNOWN for finger in reference.fingers):
+        raise Malformed("a reference names the position of every finger")
+    return templates.encode(reference)
+
+
+def check_number(number: int) -> None:
+    """Refuse, with ValueError, a reference id or partition that is none."""
     if not 0 <= number <= MAX_REFERENCE_ID:
         raise ValueError("reference ids and partitions are 63-bit numbers, 0 or more")

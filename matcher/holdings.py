@@ -19,17 +19,15 @@ from numpy.typing import NDArray
 from matcher.calibration import finger_score
 from matcher.cascade import Plan, Reading
 from matcher.codes import DIMENSIONS, FINGERS
-from matcher.errors import Abandoned, Malformed
+from matcher.errors import Abandoned
 from matcher.face import face_score
 from matcher.face_column import FaceCodes
 from matcher.lineup import (
     Lineup,
+    Models,
     Outcome,
-    check_models,
     is_comparable,
     join,
-    name_finger_model,
-    name_vector_model,
     settle,
 )
 from matcher.memory import ABSENT
@@ -72,9 +70,7 @@ class Holdings:
         self._register = Register()
         self._minutiae = MinutiaeColumn()
         self._faces: FaceCodes | None = None
-        self._finger_model: str | None = None
-        self._vector_model: str | None = None
-        self._face_model: str | None = None
+        self._models = Models()
 
     def __len__(self) -> int:
         return len(self._register)
@@ -151,22 +147,24 @@ class Holdings:
     def always_compared(self, plan: Plan) -> NDArray[np.int64]:
         """Rows that no short list of vectors can name: of persons without vectors, all of them
         where the probe has a finger without one, and the nearest faces."""
-        kinds = tuple(Kind) if plan.exact else (Kind.BARE,)
-        rows = [self.planes.select(plan.partitions, kinds=kinds)]
-        face = plan.lineup.face
-        if face is not None and self._faces is not None:
-            rows.append(self._find_near(face.vector, self._faces, plan))
-        return np.unique(np.concatenate(rows))
+        return np.union1d(self.unlisted(plan), self.find_near(plan)[0])
 
-    def _find_near(
-        self, vector: NDArray[np.float32], faces: FaceCodes, plan: Plan
-    ) -> NDArray[np.int64]:
-        """Rows of the nearest faces."""
+    def unlisted(self, plan: Plan) -> NDArray[np.int64]:
+        """Rows of persons without vectors, of everybody where the probe has a finger without."""
+        kinds = tuple(Kind) if plan.exact else (Kind.BARE,)
+        return self.planes.select(plan.partitions, kinds=kinds)
+
+    def find_near(self, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows of the nearest faces and their cosines, FACE_LIST at most, the nearest first."""
+        face = plan.lineup.face
+        if face is None or self._faces is None:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
         rows = self.planes.select(plan.partitions)
-        cosines = faces.compare(vector, self.handles(rows).faces)
+        cosines = self._faces.compare(face.vector, self.handles(rows).faces)
         rows, cosines = rows[~np.isnan(cosines)], cosines[~np.isnan(cosines)]
         # By row where equal, so that the list does not depend on how it was sorted.
-        return rows[np.lexsort((rows, -cosines))[:FACE_LIST]]
+        order = np.lexsort((rows, -cosines))[:FACE_LIST]
+        return rows[order], cosines[order]
 
     def compare(
         self, reading: Reading, handles: Handles, deadline: Callable[[], bool] | None
@@ -206,10 +204,10 @@ class Holdings:
         """What this is beside its segments."""
         return Outline(
             tuple(int(slab.kind) for slab in self.planes.slabs),
-            self._finger_model,
-            self._vector_model,
-            self._face_model,
-            0 if self._faces is None else self._faces.dimensions,
+            self._models.fingers,
+            self._models.vectors,
+            self._models.face,
+            self._models.face_dimensions or 0,
         )
 
     @property
@@ -221,38 +219,23 @@ class Holdings:
         """Become what an outline says; raises ValueError unless nothing was ever held."""
         if self.outline != Outline((), None, None, None, 0):
             raise ValueError("only an empty gallery can be restored")
-        self._finger_model, self._vector_model = outline.finger_model, outline.vector_model
-        self._face_model = outline.face_model
+        dimensions = outline.face_dimensions or None
+        self._models = Models(
+            outline.finger_model, outline.vector_model, outline.face_model, dimensions
+        )
         self._faces = FaceCodes(outline.face_dimensions) if outline.face_model else None
         for kind in outline.kinds:
             self.planes.add_slab(Kind(kind))
 
     def adopt_models(self, reference: Reference) -> None:
         """Refuse templates of other models than the first; those are the gallery's for good."""
-        fingers, vectors = (
-            name_finger_model(reference.fingers),
-            name_vector_model(reference.fingers),
-        )
-        face = reference.face
-        check_models(fingers, self._finger_model)
-        check_models(vectors, self._vector_model)
-        if face is not None:
-            check_models(face.model, self._face_model)
-            self._faces = self._faces or FaceCodes(len(face.vector))
-            if self._faces.dimensions != len(face.vector):
-                raise Malformed("a face vector is not as long as others of its model")
-            self._face_model = face.model
-        self._finger_model = self._finger_model or fingers
-        self._vector_model = self._vector_model or vectors
+        self._models.adopt(reference)
+        if reference.face is not None:
+            self._faces = self._faces or FaceCodes(len(reference.face.vector))
 
     def check_probe(self, probe: Reference, lineup: Lineup) -> None:
         """Refuse probes of other models than the gallery's."""
-        check_models(name_finger_model(probe.fingers), self._finger_model)
-        check_models(name_vector_model(probe.fingers), self._vector_model)
-        if lineup.face is not None and self._faces is not None:
-            check_models(lineup.face.model, self._face_model)
-            if self._faces.dimensions != len(lineup.face.vector):
-                raise Malformed("a face vector is not as long as others of its model")
+        self._models.check_probe(probe, lineup)
 
 
 def _gather_vectors(reference: Reference) -> tuple[NDArray[np.int8], int]:

@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.errors import ModelMismatch
+from matcher.errors import Malformed, ModelMismatch
 from matcher.fusion import assign_unknown, fuse_rows
 from matcher.pairing import MIN_MINUTIAE
 from matcher.vocabulary import (
@@ -148,3 +148,36 @@ def check_models(one: str | None, other: str | None) -> None:
     """Refuse to compare templates of different models; None stands for no template."""
     if one is not None and other is not None and one != other:
         raise ModelMismatch("templates of different models were to be compared")
+
+
+@dataclass(slots=True)
+class Models:
+    """The models of a gallery: those of whatever was enrolled first, and those for good.
+
+    face_dimensions: length of its face vectors. None stands for a kind that nobody has yet.
+    """
+
+    fingers: str | None = None
+    vectors: str | None = None
+    face: str | None = None
+    face_dimensions: int | None = None
+
+    def adopt(self, reference: Reference) -> None:
+        """Make a reference's models the gallery's; ModelMismatch or Malformed if it has others."""
+        self._check(reference, reference.face)
+        self.fingers = self.fingers or name_finger_model(reference.fingers)
+        self.vectors = self.vectors or name_vector_model(reference.fingers)
+        if reference.face is not None:
+            self.face, self.face_dimensions = reference.face.model, len(reference.face.vector)
+
+    def check_probe(self, probe: Reference, lineup: Lineup) -> None:
+        """Refuse probes of other models, their faces only where faces are compared."""
+        self._check(probe, lineup.face)
+
+    def _check(self, reference: Reference, face: FaceTemplate | None) -> None:
+        check_models(name_finger_model(reference.fingers), self.fingers)
+        check_models(name_vector_model(reference.fingers), self.vectors)
+        if face is not None and self.face is not None:
+            check_models(face.model, self.face)
+            if self.face_dimensions != len(face.vector):
+                raise Malformed("a face vector is not as long as others of its model")

@@ -16,18 +16,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from interfaces.central.client import CentralClient, Credentials
 from matcher.engine import Engine
 from matcher.gallery import Gallery
+from matcher.persons import Persons
 from node.access import PARTITIONS
 from node.errors import NotReady
-from node.loading import load_gallery
+from node.loading import load_gallery, spread_gallery
 from node.settings import Settings
 from node.snapshot import FOLDER, Snapshot
 from node.store import Store, biometrics, open_store
 from node.vault import open_vault
+
+if TYPE_CHECKING:
+    from matcher.cluster import ClusterGallery
 
 LOCK_FILE = "node.lock"
 """In the data folder; empty, only its lock counts."""
@@ -61,20 +65,24 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Everything an act needs. now: the clock. new_id: fresh ids. jitter: spreads retries."""
+    """Everything an act needs. now: the clock. new_id: fresh ids. jitter: spreads retries.
+
+    cluster: the gallery where it lies on several machines and wants tending, else None.
+    """
 
     settings: Settings
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     jitter: random.Random
     engine: Engine
-    gallery: Gallery
+    gallery: Persons
     snapshot: Snapshot
     store: Store
     client: CentralClient
     publishing: threading.Lock = field(default_factory=threading.Lock)
     line: Line = field(default_factory=Line)
     lock: BinaryIO | None = None
+    cluster: ClusterGallery | None = None
 
     @property
     def member_state(self) -> str:
@@ -103,10 +111,15 @@ def open_node(
         store = open_store(settings.store_url, vault, member_state=settings.member_state)
         opened.callback(store.close)
         snapshot = Snapshot(settings.data_folder / FOLDER, vault.snapshot_key)
-        gallery = load_gallery(store, engine, snapshot) if searchable else Gallery()
-        if not searchable:
+        address, cluster = settings.gallery.cluster, None
+        if not searchable or address is not None:
             # Whoever changes the store behind the gallery's back would leave the erased in it.
             snapshot.discard()
+        gallery: Persons = Gallery()
+        if searchable and address is not None:
+            gallery = cluster = spread_gallery(store, engine, address)
+        elif searchable:
+            gallery = load_gallery(store, engine, snapshot)
         # From here on close() closes them.
         opened.pop_all()
     return Node(
@@ -120,12 +133,15 @@ def open_node(
         store=store,
         client=connect_centre(settings),
         lock=lock,
+        cluster=cluster,
     )
 
 
 def close(node: Node) -> None:
     """Let go of the line and of the store; acts under way fail, nothing acknowledged is lost."""
     node.client.close()
+    if node.cluster is not None:
+        node.cluster.close()
     node.store.wake_watchers()
     node.store.close()
     if node.lock is not None:

@@ -9,18 +9,25 @@ running digest is put right where it was not known.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from matcher import templates
 from matcher.digest import digest_entries
 from matcher.engine import Engine
+from matcher.errors import Unreachable
 from matcher.gallery import Gallery
+from matcher.persons import Persons
+from matcher.vocabulary import Reference
 from node.access import PARTITIONS
-from node.errors import NotReady
+from node.errors import NotReady, SettingsWrong
 from node.snapshot import Snapshot
 from node.store import Store, Transaction, biometrics, running
+
+if TYPE_CHECKING:
+    from matcher.cluster import ClusterGallery
 
 REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and start it again"
 """What the operator does about templates that other models made."""
@@ -46,6 +53,57 @@ def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None)
         # Also where it held nobody: its marks are not those of the gallery that is made now.
         snapshot.discard()
     return _load_all(store, engine)
+
+
+def spread_gallery(store: Store, engine: Engine, address: str) -> ClusterGallery:
+    """A gallery of all stored references on the machines of a Ray cluster, proved as above.
+
+    Raises SettingsWrong where Ray is not installed, and NotReady where the cluster does not answer,
+    lacks machines, or does not come to hold what the store holds.
+    """
+    try:
+        from matcher.cluster import ClusterGallery, connect  # noqa: PLC0415 - of an extra
+    except ModuleNotFoundError as error:
+        raise SettingsWrong("gallery.cluster: wants Ray; install eurodac-node[cluster]") from error
+    try:
+        connect(address)
+        gallery = ClusterGallery(lambda wanted: _read_wanted(store, engine, wanted))
+    except (ConnectionError, Unreachable) as error:
+        raise NotReady(f"the cluster at {address} cannot hold the gallery: {error}") from error
+    try:
+        _prove(store, gallery)
+    except BaseException:
+        gallery.close()
+        raise
+    return gallery
+
+
+def _read_wanted(
+    store: Store, engine: Engine, wanted: Callable[[int], bool]
+) -> Iterator[tuple[int, int, Reference]]:
+    """Number, partition and reference of those whose number is wanted; no other is opened."""
+    with store.read() as transaction:
+        numbers = [n for n in biometrics.list_partitions(transaction)[0].tolist() if wanted(n)]
+        found = biometrics.some_references(transaction, numbers)
+        for stored in _check_models(engine, found):
+            yield stored.template_id, PARTITIONS[stored.category], stored.reference
+
+
+def _prove(store: Store, gallery: Persons) -> None:
+    """NotReady unless count and digest are the store's; puts right a running digest that is not."""
+    with store.read() as transaction:
+        known, held = running.read(transaction), gallery.digest()
+        agrees = len(gallery) == biometrics.count_references(transaction)
+        if known != held:
+            opened = biometrics.all_references(transaction)
+            agrees &= held == digest_entries(
+                (one.template_id, PARTITIONS[one.category], one.encoded) for one in opened
+            )
+    if not agrees:
+        raise NotReady("the gallery does not hold what the store holds; nothing is answered")
+    if known != held:
+        with store.write() as transaction:
+            _put_right(transaction, gallery, known)
 
 
 def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
@@ -98,7 +156,7 @@ def _load_all(store: Store, engine: Engine) -> Gallery:
     return gallery
 
 
-def _put_right(transaction: Transaction, gallery: Gallery, known: bytes | None) -> None:
+def _put_right(transaction: Transaction, gallery: Persons, known: bytes | None) -> None:
     """Write the running digest anew, from references of which each was opened just now."""
     if known is not None:
         log.error("the running digest was not that of the stored references; it is written anew")

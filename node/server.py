@@ -14,6 +14,7 @@ from types import TracebackType
 from interfaces import profile
 from interfaces.doorway import Doorway, TlsFiles, open_doorway
 from interfaces.eurodac.errors import RuleBroken
+from matcher.errors import Unreachable
 from node import alarms, custody, identity_links, pruning
 from node.assembly import Node, close
 from node.errors import NodeError, SettingsWrong
@@ -34,6 +35,10 @@ SNAPSHOT_SECONDS = 300.0
 PRUNE_SECONDS = 3600.0
 """How often records past their time are looked for; it falls on midnight and reads all numbers."""
 
+TEND_SECONDS = 5.0
+"""How often the machines of the gallery are looked after: one that is lost leaves a single replica
+of some shards until its own are filled elsewhere."""
+
 WATCH_SECONDS = 5.0
 """How often the health of the node's own threads is looked at."""
 
@@ -50,6 +55,7 @@ class Serving:
     _courier: Courier
     _follower: Follower
     _keeper: threading.Thread
+    _tender: threading.Thread
     _stopping: threading.Event
 
     def __enter__(self) -> Serving:
@@ -72,6 +78,7 @@ class Serving:
         self._courier.stop()
         self._follower.stop()
         self._keeper.join()
+        self._tender.join()
         dirty = self.node.snapshot.list_dirty(self.node.gallery)
         while dirty:
             dirty = _write_some(self.node, dirty)
@@ -106,12 +113,14 @@ def serve(node: Node) -> Serving:
     keeper = threading.Thread(
         target=_keep, args=(node, doorway, (courier, follower), stopping), name="keeper"
     )
+    tender = threading.Thread(target=_tend, args=(node, stopping), name="tender")
     doorway.start()
     courier.start()
     follower.start()
     keeper.start()
+    tender.start()
     doorway.ready(True)
-    return Serving(node, doorway, door, courier, follower, keeper, stopping)
+    return Serving(node, doorway, door, courier, follower, keeper, tender, stopping)
 
 
 def _keep(
@@ -141,6 +150,16 @@ def _keep(
             _follow_links(node)
         if rounds % rounds_between_prunings == 0:
             _prune(node)
+
+
+def _tend(node: Node, stopping: threading.Event) -> None:
+    """Replace lost replicas of the gallery, where it lies on several machines, for as long as the
+    node serves; a thread of its own, since a large shard takes minutes to fill."""
+    while node.cluster is not None and not stopping.wait(TEND_SECONDS):
+        try:
+            node.cluster.tend()
+        except (NodeError, Unreachable) as error:
+            log.warning("the gallery could not be tended: %s", error)
 
 
 def _write_some(node: Node, dirty: list[int]) -> list[int]:

@@ -18,7 +18,7 @@ from interfaces.formats.errors import FormatRefused
 from interfaces.pb.eurodac.nap.v1 import nap_pb2
 from interfaces.wire import text
 from interfaces.wire.refusals import violation_of
-from matcher.errors import Abandoned, Malformed, Overloaded
+from matcher.errors import Abandoned, Malformed, Overloaded, Unreachable
 from node import casework, messages
 from node.access import Actor, actor_from_certificate, actor_from_name
 from node.assembly import Node
@@ -61,6 +61,7 @@ _CODES: Mapping[type[Exception], grpc.StatusCode] = {
     Malformed: grpc.StatusCode.INVALID_ARGUMENT,
     Abandoned: grpc.StatusCode.DEADLINE_EXCEEDED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Unreachable: grpc.StatusCode.UNAVAILABLE,
     AccessDenied: grpc.StatusCode.PERMISSION_DENIED,
     NotFound: grpc.StatusCode.NOT_FOUND,
     RequestReused: grpc.StatusCode.ALREADY_EXISTS,

@@ -102,6 +102,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class GallerySettings:
+    """Where the gallery is. cluster: host and port of the head of a Ray cluster of the node's own,
+    whose machines hold it (extra `cluster`); None: the memory of this process."""
+
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings.
 
@@ -120,6 +128,7 @@ class Settings:
     thresholds: Thresholds = Thresholds()
     quality: QualityGate = QualityGate()
     limits: Limits = Limits()
+    gallery: GallerySettings = GallerySettings()
     policy: Policy = field(default_factory=Policy)
 
     @property

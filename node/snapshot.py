@@ -22,6 +22,7 @@ from pathlib import Path
 
 from matcher.errors import Malformed
 from matcher.gallery import Gallery
+from matcher.persons import Persons
 from matcher.segments import LAYOUT, Mark, Outline, Segment, decode
 from node.errors import SealBroken
 from node.store.transaction import THE_NODE
@@ -113,13 +114,13 @@ class Snapshot:
                 self._lose_keys(gallery.outline())
         return gallery
 
-    def list_dirty(self, gallery: Gallery) -> list[int]:
+    def list_dirty(self, gallery: Persons) -> list[int]:
         """Segments that changed since they were written, or never were."""
         with self._lock:
             kept = {number: one.mark for number, one in self._kept.items()}
         return [number for number, mark in gallery.marks().items() if kept.get(number) != mark]
 
-    def write(self, gallery: Gallery, numbers: list[int]) -> None:
+    def write(self, gallery: Persons, numbers: list[int]) -> None:
         """Write some segments anew and then the manifest; what lay there counts until then."""
         for number in numbers:
             segment, mark = gallery.copy_segment(number)
@@ -142,7 +143,7 @@ class Snapshot:
         with self._lock:
             self._write_manifest(gallery.outline())
 
-    def expire(self, gallery: Gallery) -> None:
+    def expire(self, gallery: Persons) -> None:
         """Destroy the keys of all segments that somebody left since they were written."""
         with self._lock:
             marks = gallery.marks()

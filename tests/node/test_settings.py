@@ -60,6 +60,7 @@ def test_a_variable_outdoes_the_file(tmp_path: Path) -> None:
         "EURODAC_UNSAFE_PLAINTEXT": "true",
         "EURODAC_POLICY_FACE_COMPARISON_FROM": "2028-01-01",
         "EURODAC_POLICY_GREY_BAND": "10, 20",
+        "EURODAC_GALLERY_CLUSTER": "head.example:6379",
         "EURODAC_CENTRAL_TLS_CERTIFICATE": "c",
         "EURODAC_CENTRAL_TLS_KEY": "k",
         "EURODAC_CENTRAL_TLS_AUTHORITIES": "a",
@@ -70,6 +71,7 @@ def test_a_variable_outdoes_the_file(tmp_path: Path) -> None:
     assert found.central.address == "y:2"
     assert found.central.tls == TlsFiles(Path("c"), Path("k"), Path("a"))
     assert found.quality.good_fingers == 6
+    assert found.gallery.cluster == "head.example:6379"
     assert found.unsafe_plaintext is True
     assert found.policy.face_comparison_from == date(2028, 1, 1)
     assert found.policy.grey_band == (10.0, 20.0)

@@ -1,0 +1,171 @@
+"""One shard's part of a search, in two steps, so that all shards together answer as one gallery.
+
+    part.nominate(plan, ...)            whom its short lists would name, and how near they are
+    elect(nominees of all shards)       whom the short lists of one gallery would name
+    part.judge(plan, elected, ...)      the comparison of those
+
+Vector scores and cosines mean the same in every shard, so the best of all are the best of what
+each shard holds for its best. Nothing is kept between the steps, which therefore may be put to
+different replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.cascade import Plan
+from matcher.findings import Findings, Rows
+from matcher.gallery import COARSE, COARSE_HEAD, FINE, Deadline, Gallery, Question
+from matcher.holdings import FACE_LIST
+from matcher.lineup import Lineup
+from matcher.planes import Shortlist
+from matcher.probes import Query
+from matcher.shortlist import prepare_probe
+from matcher.vocabulary import Candidate
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nominees:
+    """Persons for one list. reading: its number in the plan. length: how many of all shards' the
+    list takes. ids: int64 (k,). scores: float32 (k,), z of vectors or cosines of faces."""
+
+    reading: int
+    length: int
+    ids: Ids
+    scores: NDArray[np.float32]
+
+
+class Part(Gallery):
+    """The gallery of one shard."""
+
+    def nominate(
+        self,
+        plan: Plan,
+        *,
+        coarse: bool,
+        deadline: Deadline | None = None,
+        urgent: bool = False,
+        source: str = "",
+    ) -> tuple[Nominees, ...]:
+        """Persons whom the lists of one stage could name, at the moment when this ends.
+
+        The lists come in the same order from every shard. coarse: whether the coarse plane is
+        read, or everyone's fine codes. plan: its prints may be left out, see ask_only(). The rest
+        is as in Gallery.search().
+        """
+        lane = COARSE if coarse else FINE
+        readings = plan.readings[:1] if coarse else plan.readings
+        with self._lock:
+            watch = self._begin_watch()
+        try:
+            lists = list(self._ask(Question(plan, deadline, urgent, source), lane, readings))
+            with self._lock:
+                named = []
+                for number, reading in enumerate(readings):
+                    length = COARSE_HEAD if coarse else reading.length
+                    groups = slice(len(reading.named)), slice(len(reading.named), None)
+                    for group in groups:
+                        pairs = zip(reading.queries[group], lists[number][group], strict=True)
+                        fresh = [self._refresh(query, one, watch.rows) for query, one in pairs]
+                        named.append(self._name(number, length, fresh))
+                if not coarse and not plan.exact:
+                    faces = Shortlist(*self._holdings.find_near(plan))
+                    named.append(self._name(0, FACE_LIST, [faces]))
+                return tuple(named)
+        finally:
+            self._end_watch(watch)
+
+    def judge(
+        self,
+        plan: Plan,
+        *,
+        elected: Sequence[Ids],
+        unlisted: bool,
+        threshold: float,
+        at_most: int,
+        deadline: Deadline | None = None,
+    ) -> tuple[Candidate, ...]:
+        """Compare some persons and rank those who reach the threshold.
+
+        elected: reference ids by reading; who is not here or not in the plan's partitions is
+        passed over. unlisted: whether those whom no list can name are compared too. Whoever is
+        changed meanwhile is compared as well: a list cannot say any more whether it would name
+        them.
+        """
+        findings = Findings(plan)
+        with self._lock:
+            watch = self._begin_watch()
+            wanted = [self._find_rows(ids, plan) for ids in elected]
+            if unlisted:
+                wanted[0] = np.union1d(wanted[0], self._holdings.unlisted(plan))
+            handles = [self._holdings.handles(rows) for rows in wanted]
+        try:
+            for number, reading in enumerate(plan.readings[: len(wanted)]):
+                outcome = self._holdings.compare(reading, handles[number], deadline)
+                findings.add(number, wanted[number], outcome)
+            with self._lock:
+                findings.drop(watch.rows)
+                changed = self._holdings.keep_live(watch.rows, plan.partitions)
+                again = self._holdings.handles(changed)
+                for number, reading in enumerate(plan.readings[: len(wanted)]):
+                    if len(changed):
+                        findings.add(number, changed, self._holdings.compare(reading, again, None))
+                return findings.rank(self._holdings.ids, threshold, at_most)
+        finally:
+            self._end_watch(watch)
+
+    def _refresh(self, query: Query, found: Shortlist, touched: Rows) -> Shortlist:
+        """A list without those who were touched since, and those anew who have a score now."""
+        if not len(touched):
+            return found
+        stays = ~np.isin(found.rows, touched)
+        scores = self._holdings.planes.score(query, touched)
+        has = np.isfinite(scores)
+        return Shortlist(
+            np.concatenate([found.rows[stays], touched[has]]),
+            np.concatenate([found.scores[stays], scores[has]]),
+        )
+
+    def _name(self, reading: int, length: int, lists: Sequence[Shortlist]) -> Nominees:
+        rows = np.concatenate([np.empty(0, np.int64), *(one.rows for one in lists)])
+        scores = np.concatenate([np.empty(0, np.float32), *(one.scores for one in lists)])
+        return Nominees(reading, length, self._holdings.ids(rows), scores)
+
+    def _find_rows(self, ids: Ids, plan: Plan) -> Rows:
+        """Rows of those who are here, in the plan's partitions; ascending."""
+        known = [self._holdings.find(one) for one in ids.tolist() if one in self._holdings]
+        return self._holdings.keep_live(np.unique(np.array(known, np.int64)), plan.partitions)
+
+
+def elect(parts: Sequence[Sequence[Nominees]], readings: int) -> list[list[Ids]]:
+    """Reference ids to compare, by shard and reading, from what each shard nominated.
+
+    Of each list the best over all shards, and who ties with the last of them.
+    """
+    elected = [[[np.empty(0, np.int64)] for _ in range(readings)] for _ in parts]
+    for lists in zip(*parts, strict=True):
+        floor = _find_floor(np.concatenate([one.scores for one in lists]), lists[0].length)
+        for shard, one in enumerate(lists):
+            elected[shard][one.reading].append(one.ids[one.scores >= floor])
+    return [[np.unique(np.concatenate(ids)) for ids in shard] for shard in elected]
+
+
+def ask_only(plan: Plan) -> Plan:
+    """A plan without what only comparing minutiae takes, which is most of it."""
+    face_only = Lineup((), (), (), plan.lineup.face)
+    bare = prepare_probe((), ())
+    readings = tuple(replace(one, lineup=face_only, prints=bare) for one in plan.readings)
+    return replace(plan, readings=readings)
+
+
+def _find_floor(scores: NDArray[np.float32], length: int) -> float:
+    """The score that the last on a list has, -inf where all have room on it."""
+    if len(scores) <= length:
+        return -np.inf
+    return float(np.partition(scores, -length)[-length])

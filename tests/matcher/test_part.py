@@ -1,0 +1,186 @@
+"""The parts of a search over several shards: together they answer as one gallery does."""
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.galleries import Draw, draw_capture, draw_reference
+from matcher import gallery
+from matcher.cascade import make_plan
+from matcher.gallery import Gallery
+from matcher.inquiry import Inquiry, Touched
+from matcher.lineup import line_up
+from matcher.part import Nominees, Part, elect
+from matcher.spread import shard_of
+from matcher.vocabulary import Candidate, FingerPosition, Reference
+
+SHARDS = 3
+
+PERSONS = 100
+"""More than the lists of a ten-finger probe (20, and 5 with swapped hands) in every shard."""
+
+VECTORS = Draw(minutiae=12, vectors=True)
+"""Few minutiae, for speed: whom the lists name depends on the vectors alone."""
+
+BARE = Draw(minutiae=12)
+
+
+@cache
+def person(seed: int) -> Reference:
+    """Ten fingers with vectors; every twentieth without any, every fifth with four fingers."""
+    whole = draw_reference(seed, BARE if seed % 20 == 3 else VECTORS)
+    fingers = whole.fingers[:4] if seed % 5 == 4 else whole.fingers
+    return Reference(fingers, whole.face if seed % 2 else None)
+
+
+def capture(seed: int, fingers: slice = slice(10), *, face: bool = False) -> Reference:
+    again = draw_capture(draw_reference(seed, VECTORS), seed)
+    return Reference(again.fingers[fingers], again.face if face else None)
+
+
+class Parts:
+    """Shards in this process. between: run before each step that compares."""
+
+    def __init__(self) -> None:
+        self.shards = [Part(threads=1) for _ in range(SHARDS)]
+        self.touched = Touched()
+        self.steps: list[str] = []
+        self.between: Callable[[], object] = lambda: None
+
+    def enrol(self, reference_id: int, reference: Reference, partition: int) -> None:
+        self.touched.note(reference_id)
+        shard = self.shards[shard_of(reference_id, SHARDS)]
+        shard.enrol(reference_id, reference, partition=partition)
+
+    def ask(
+        self, step: str, plan: bytes, options: Sequence[dict[str, Any] | None], *, deadline: object
+    ) -> list[Any]:
+        self.steps.append(step)
+        if step == "judge":
+            self.between()
+        return [
+            getattr(shard, step)(pickle.loads(plan), deadline=deadline, **own)
+            for shard, own in zip(self.shards, options, strict=True)
+            if own is not None
+        ]
+
+    def search(
+        self, probe: Reference, partitions: frozenset[int] | None, *, everyone: bool
+    ) -> tuple[Candidate, ...]:
+        plan = make_plan(line_up(probe), partitions)
+        with self.touched.watch() as touched:
+            inquiry = Inquiry(self.ask, plan, SHARDS, None, touched)
+            # Whoever is compared at all is a candidate then.
+            return inquiry.search(
+                threshold=-1.0, at_most=PERSONS, everyone=everyone, urgent=False, source=""
+            )
+
+
+def fill() -> tuple[Gallery, Parts]:
+    """The same persons in one gallery and in several parts."""
+    whole, parts = Gallery(threads=1), Parts()
+    for seed in range(PERSONS):
+        whole.enrol(seed, person(seed), partition=seed % 3)
+        parts.enrol(seed, person(seed), seed % 3)
+    return whole, parts
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Gallery, Parts]:
+    return fill()
+
+
+PROBES = {
+    "ten fingers": capture(7),
+    "with a face": capture(11, face=True),
+    "four fingers": capture(9, slice(4)),
+    "weak list of a stranger": capture(5000),
+    "a face alone": Reference((), capture(13, face=True).face),
+    "without vectors": draw_capture(draw_reference(7, BARE), 7),
+    "a finger of unknown position": Reference(
+        tuple(replace(f, position=FingerPosition.UNKNOWN) for f in capture(8, slice(1)).fingers)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize("everyone", [True, False], ids=["everyone", "first hit"])
+@pytest.mark.parametrize("partitions", [None, frozenset({1, 2})], ids=["everywhere", "two"])
+def test_parts_compare_whom_one_gallery_compares(
+    both: tuple[Gallery, Parts], name: str, everyone: bool, partitions: frozenset[int] | None
+) -> None:
+    whole, parts = both
+    expected = whole.search(
+        PROBES[name], partitions=partitions, threshold=-1, at_most=PERSONS, everyone=everyone
+    )
+    assert expected
+    assert parts.search(PROBES[name], partitions, everyone=everyone) == expected
+
+
+def test_lists_are_cut_over_all_shards(both: tuple[Gallery, Parts]) -> None:
+    _, parts = both
+    found = parts.search(capture(7), None, everyone=True)
+    # Twenty by the list, five by that of swapped hands, and the five without vectors.
+    assert 20 < len(found) <= 30
+    assert parts.steps[-2:] == ["nominate", "judge"]
+
+
+def test_a_confident_hit_ends_the_search_before_the_fine_codes(both: tuple[Gallery, Parts]) -> None:
+    _, parts = both
+    parts.steps.clear()
+    parts.search(capture(7), None, everyone=False)
+    assert parts.steps == ["nominate", "judge"]
+    parts.search(capture(5000), None, everyone=False)
+    assert parts.steps == ["nominate", "judge"] * 3
+
+
+def test_a_first_hit_is_the_same_where_not_everybody_is_on_a_coarse_list(
+    both: tuple[Gallery, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Lists of 20 then, of 95 persons with vectors in one gallery and of some 32 in each part.
+    monkeypatch.setattr(gallery, "COARSE_LIST", 1)
+    whole, parts = both
+    for seed in range(5, 60, 5):
+        parts.steps.clear()
+        expected = whole.search(
+            capture(seed), threshold=gallery.CONFIDENT_SCORE, everyone=False, at_most=1
+        )
+        assert [one.reference_id for one in expected] == [seed]
+        assert parts.search(capture(seed), None, everyone=False)[:1] == expected
+        assert parts.steps == ["nominate", "judge"]
+
+
+def test_a_person_changed_between_the_steps_is_not_missed() -> None:
+    _, parts = fill()
+    mate = 23
+    assert not any(finger.vector.size for finger in person(mate).fingers)
+    # No list names the mate for want of vectors; then it gets some, and is unlisted no more.
+    parts.between = lambda: parts.enrol(mate, draw_reference(mate, VECTORS), 0)
+    found = parts.search(capture(mate), None, everyone=True)
+    assert found[0].reference_id == mate
+
+
+def test_a_person_moved_or_erased_between_the_steps_is_passed_over() -> None:
+    _, parts = fill()
+    shard = parts.shards[shard_of(7, SHARDS)]
+    parts.between = lambda: shard.move(7, 0)
+    found = parts.search(capture(7), frozenset({1}), everyone=True)
+    assert found
+    assert 7 not in [one.reference_id for one in found]
+    parts.between = lambda: shard.erase(7)
+    assert 7 not in [one.reference_id for one in parts.search(capture(7), None, everyone=True)]
+
+
+def test_whoever_ties_with_the_last_on_a_list_is_on_it() -> None:
+    def nominees(ids: list[int], scores: list[float]) -> Nominees:
+        return Nominees(0, 2, np.array(ids, np.int64), np.array(scores, np.float32))
+
+    chosen = elect([[nominees([1, 2], [9, 5])], [nominees([3, 4], [5, 4])]], 1)
+    assert [ids.tolist() for (ids,) in chosen] == [[1, 2], [3]]
+    short = elect([[nominees([1], [1])], [nominees([], [])]], 1)
+    assert [ids.tolist() for (ids,) in short] == [[1], []]
