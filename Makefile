@@ -38,7 +38,7 @@ demo: setup
 test: setup check
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Long checks: power cuts at many moments.
+# Long checks: power cuts at many moments, many random years, a gallery on several machines.
 campaign: setup
 	$(BIN)/pytest -m campaign
 

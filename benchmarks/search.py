@@ -291,7 +291,7 @@ def measure_recall(stage: Stage) -> Iterator[Measure]:
             capture = Reference(stage.population.capture(int(row), 11).fingers[:fingers])
             reading = make_plan(line_up(capture), None).readings[0]
             queries.append(reading.named[0])
-            exact.append(score_exactly(reading.named[0], stage.population, int(row)))
+            exact.append(score_exactly(reading.named[0], stage, int(row)))
         hopeful = np.flatnonzero(np.array(exact) >= OPERATING_Z)
         found = [0, 0]
         for start in range(0, len(hopeful), BATCH):
@@ -312,10 +312,14 @@ def measure_recall(stage: Stage) -> Iterator[Measure]:
             yield Measure(f"recall{fingers}_trials", len(hopeful), "")
 
 
-def score_exactly(query: Query, population: Population, row: int) -> float:
-    """z of a mate by float32 vectors."""
-    present = np.flatnonzero(query.weights)
-    mate = restore(make_vectors(population.pool, row))
+def score_exactly(query: Query, stage: Stage, row: int) -> float:
+    """z of a mate by float32 vectors of the fingers that both have, -inf without any."""
+    slab = stage.gallery._holdings.planes.slabs[row // SLAB_ROWS]
+    theirs = (int(slab.masks[row % SLAB_ROWS]) >> np.arange(FINGERS)) & 1
+    present = np.flatnonzero(query.weights * theirs)
+    if not len(present):
+        return -np.inf
+    mate = restore(make_vectors(stage.population.pool, row))
     ours = restore(query.vectors)
     weights = query.weights[present]
     cosines = np.einsum("nd,nd->n", ours[present], mate[present])

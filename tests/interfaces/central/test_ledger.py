@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interfaces.central.holdings import Arrival, ArrivalKind, Occurrence, Status, StoredDataSet
@@ -69,11 +69,12 @@ def test_an_exception_leaves_nothing_behind(ledger: Ledger) -> None:
         assert entries.data_set("DK1A") is None
 
 
+# One ledger for all examples: each leaves its lanes empty.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.booleans(), max_size=12))
 def test_urgent_requests_go_first_and_each_lane_keeps_the_order_of_arrival(
-    tmp_path_factory: pytest.TempPathFactory, urgent: list[bool]
+    ledger: Ledger, urgent: list[bool]
 ) -> None:
-    ledger = Ledger(tmp_path_factory.mktemp("lanes") / "central.sqlite")
     numbers = [f"DK1{index:02d}" for index in range(len(urgent))]
     with ledger.write() as entries:
         for number, is_urgent in zip(numbers, urgent, strict=True):
@@ -86,7 +87,6 @@ def test_urgent_requests_go_first_and_each_lane_keeps_the_order_of_arrival(
             assert not entries.examined(arrival, NOW)
     flags = dict(zip(numbers, urgent, strict=True))
     assert seen == sorted(numbers, key=lambda number: (not flags[number], number))
-    ledger.close()
 
 
 def test_erasing_takes_links_and_waiting_arrivals_along(ledger: Ledger) -> None:
