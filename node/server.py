@@ -54,8 +54,7 @@ class Serving:
     _door: Door
     _courier: Courier
     _follower: Follower
-    _keeper: threading.Thread
-    _tender: threading.Thread
+    _keepers: tuple[threading.Thread, ...]
     _stopping: threading.Event
 
     def __enter__(self) -> Serving:
@@ -77,8 +76,8 @@ class Serving:
         self.doorway.drain(DRAIN_SECONDS)
         self._courier.stop()
         self._follower.stop()
-        self._keeper.join()
-        self._tender.join()
+        for thread in self._keepers:
+            thread.join()
         dirty = self.node.snapshot.list_dirty(self.node.gallery)
         while dirty:
             dirty = _write_some(self.node, dirty)
@@ -110,17 +109,18 @@ def serve(node: Node) -> Serving:
     )
     stopping = threading.Event()
     courier, follower = Courier(node), Follower(node)
-    keeper = threading.Thread(
-        target=_keep, args=(node, doorway, (courier, follower), stopping), name="keeper"
+    keepers = (
+        threading.Thread(target=_keep, args=(node, doorway, (courier, follower), stopping)),
+        threading.Thread(target=_tend, args=(node, stopping)),
+        threading.Thread(target=_follow_links, args=(node, stopping)),
     )
-    tender = threading.Thread(target=_tend, args=(node, stopping), name="tender")
     doorway.start()
     courier.start()
     follower.start()
-    keeper.start()
-    tender.start()
+    for thread in keepers:
+        thread.start()
     doorway.ready(True)
-    return Serving(node, doorway, door, courier, follower, keeper, tender, stopping)
+    return Serving(node, doorway, door, courier, follower, keepers, stopping)
 
 
 def _keep(
@@ -147,7 +147,6 @@ def _keep(
         dirty = _write_some(node, dirty)
         if rounds % rounds_between_sweeps == 0:
             _sweep(node)
-            _follow_links(node)
         if rounds % rounds_between_prunings == 0:
             _prune(node)
 
@@ -184,14 +183,16 @@ def _sweep(node: Node) -> None:
         log.info("retention ended for %d data sets", erased)
 
 
-def _follow_links(node: Node) -> None:
-    try:
-        opened = identity_links.follow_links(node)
-    except (NodeError, RuleBroken) as error:
-        log.warning("links between systems are looked for again: %s", type(error).__name__)
-        return
-    if opened:
-        log.info("%d links between systems wait to be verified", opened)
+def _follow_links(node: Node, stopping: threading.Event) -> None:
+    """Look for links that wait for us; a thread of its own, since the centre may take its time."""
+    while not stopping.wait(SWEEP_SECONDS):
+        try:
+            opened = identity_links.follow_links(node)
+        except (NodeError, RuleBroken) as error:
+            log.warning("links between systems are looked for again: %s", type(error).__name__)
+            continue
+        if opened:
+            log.info("%d links between systems wait to be verified", opened)
 
 
 def _prune(node: Node) -> None:
