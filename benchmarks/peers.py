@@ -2,15 +2,19 @@
 
 Every peer gets the ten vectors of a person as one of 1,280 numbers, float32 of length one, and
 names its LIST best; a mate on that list counts as found. Ours is the coarse plane with rescoring
-by fine codes, which answers the same question. Speeds are persons per second and core.
+by fine codes, which answers the same question. Speeds are persons per second and core. Peers that
+compress their vectors are raced over millions of persons, where what a search costs beside its
+scan hardly counts; those that keep them whole over as many as fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
+import click
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -37,93 +41,117 @@ BATCH = 32
 
 WIDTH = FINGERS * DIMENSIONS
 
+TRAINING = 20_000
+"""Persons from whom a peer learns its codes."""
+
+AT_ONCE = 100_000
+"""Persons made at a time: half a gigabyte."""
+
+WHOLE = {"faiss_flat": "Flat", "faiss_sq8": "SQ8"}
+COMPRESSED = {
+    "faiss_pq320x4fs": "PQ320x4fs",
+    "faiss_pq160x4fs": "PQ160x4fs",
+    "faiss_pq80x4fs": "PQ80x4fs",
+    "faiss_rabitqfs": "RaBitQfs",
+}
+"""Structures of faiss by the names of their measures."""
+
 Floats = NDArray[np.float32]
 Ranked = Callable[[Floats], NDArray[np.int64]]
 
 
-def race(population: Population, persons: int, seconds: float) -> Iterator[Measure]:
-    """Speed and recall of ours and of every peer, and the ratios over the best of them."""
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Persons per second and core, one search at a time and in batches; percent of mates found."""
+
+    single: float
+    batched: float
+    recall: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """What all race over. rows: the persons; mates: rows of those whose captures are the probes."""
+
+    population: Population
+    gallery: Gallery
+    rows: NDArray[np.int64]
+    mates: NDArray[np.int64]
+
+    def clock(self, rank: Ranked, probes: Floats, seconds: float) -> Speed:
+        """Let a peer search. rank: places among the rows, best first, for some probes."""
+        places = rank(probes)
+        found = [mate in self.rows[near] for mate, near in zip(self.mates, places, strict=True)]
+        scale = len(self.rows) / SEARCH_THREADS
+        one = repeat(lambda n: rank(probes[n % PROBES][None]), seconds).p50_ms / 1000
+        many = repeat(lambda _: rank(probes[:BATCH]), seconds).p50_ms / 1000
+        return Speed(scale / one, BATCH * scale / many, 100 * float(np.mean(found)))
+
+
+def race(population: Population, persons: tuple[int, int], seconds: float) -> Iterator[Measure]:
+    """Speed and recall of ours and of every peer, and the ratios over the best of faiss.
+
+    persons: how many where peers keep whole vectors, and how many where they compress them.
+    """
+    faiss.omp_set_num_threads(SEARCH_THREADS)
+    speeds: dict[str, Speed] = {}
+    for count, make in zip(persons, (make_whole, make_compressed), strict=True):
+        field = _make_field(population, count)
+        probes, ours = _clock_ours(field, seconds)
+        kind = "" if make is make_compressed else "_beside_whole_vectors"
+        speeds[f"ours{kind}"] = ours
+        yield from _tell(f"ours{kind}", ours)
+        for name, rank in make(field):
+            speeds[name] = field.clock(rank, probes, seconds)
+            yield from _tell(name, speeds[name])
+    ours = speeds["ours"]
+    rivals = [
+        speed
+        for name, speed in speeds.items()
+        if name.startswith("faiss") and speed.recall >= ours.recall
+    ]
+    single = ours.single / max(one.single for one in rivals)
+    batched = ours.batched / max(one.batched for one in rivals)
+    yield Measure("ratio_best_faiss_single", single, "x", 1.5, True)
+    yield Measure("ratio_best_faiss_batched", batched, "x", 3.0, True)
+
+
+def _make_field(population: Population, persons: int) -> Field:
     gallery = Gallery()
     fill(gallery, population, persons)
-    planes = gallery._holdings.planes
-    rows = planes.select()
+    rows = gallery._holdings.planes.select()
     rows = rows[rows >= SLAB_ROWS]
     mates = rows[np.linspace(0, len(rows) - 1, PROBES).astype(np.int64)]
-    captures = [population.capture(int(row), 7) for row in mates]
-    queries = [make_plan(line_up(one), None).readings[0].named[0] for one in captures]
-    probes = np.stack([restore(query.vectors).reshape(-1) for query in queries])
+    return Field(population, gallery, rows, mates)
 
-    def ours(first: int, count: int) -> list[NDArray[np.int64]]:
+
+def _clock_ours(field: Field, seconds: float) -> tuple[Floats, Speed]:
+    """The probes as peers take them, and how fast ours finds them."""
+    planes = field.gallery._holdings.planes
+    captures = [field.population.capture(int(row), 7) for row in field.mates]
+    queries = [make_plan(line_up(one), None).readings[0].named[0] for one in captures]
+    probes = normalise(np.stack([restore(query.vectors).reshape(-1) for query in queries]))
+
+    def find(first: int, count: int) -> list[NDArray[np.int64]]:
         lists = planes.scan_coarse(queries[first : first + count], COARSE_LIST)
         return [one.rows[:LIST] for one in lists]
 
-    found = [mates[n] in ours(n, 1)[0] for n in range(PROBES)]
-    scale = len(rows) / SEARCH_THREADS
-    single = scale / (repeat(lambda n: ours(n % PROBES, 1), seconds).p50_ms / 1000)
-    batched = BATCH * scale / (repeat(lambda _: ours(0, BATCH), seconds).p50_ms / 1000)
-    recall = 100 * float(np.mean(found))
-    yield from _tell("ours", single, batched, recall)
-    matrix, unit = make_matrix(population, rows), normalise(probes)
-    best_single, best_batched = 0.0, 0.0
-    for name, rank in make_peers(matrix):
-        places = rank(unit)
-        theirs = 100 * float(np.mean([mates[n] in rows[places[n]] for n in range(PROBES)]))
-        one = scale / (repeat(partial(ask_one, rank, unit), seconds).p50_ms / 1000)
-        many = BATCH * scale / (repeat(partial(ask_batch, rank, unit), seconds).p50_ms / 1000)
-        yield from _tell(name, one, many, theirs)
-        if theirs >= recall and name.startswith("faiss"):
-            best_single, best_batched = max(best_single, one), max(best_batched, many)
-    yield Measure("ratio_best_faiss_single", single / best_single, "x", 1.5, True)
-    yield Measure("ratio_best_faiss_batched", batched / best_batched, "x", 3.0, True)
+    found = [mate in find(n, 1)[0] for n, mate in enumerate(field.mates)]
+    scale = len(field.rows) / SEARCH_THREADS
+    one = repeat(lambda n: find(n % PROBES, 1), seconds).p50_ms / 1000
+    many = repeat(lambda _: find(0, BATCH), seconds).p50_ms / 1000
+    return probes, Speed(scale / one, BATCH * scale / many, 100 * float(np.mean(found)))
 
 
-def ask_one(rank: Ranked, probes: Floats, number: int) -> object:
-    """One search."""
-    return rank(probes[number % len(probes)][None])
-
-
-def ask_batch(rank: Ranked, probes: Floats, _: int) -> object:
-    """A batch of searches."""
-    return rank(probes[:BATCH])
-
-
-def make_matrix(population: Population, rows: NDArray[np.int64]) -> Floats:
-    """All persons as peers take them: float32 (n, WIDTH), nobody lacking a finger."""
-    return normalise(make_many(population.pool, rows))
-
-
-def normalise(vectors: Floats) -> Floats:
-    """Length one along the last axis."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
-
-
-def make_peers(matrix: Floats) -> Iterator[tuple[str, Ranked]]:
-    """Every peer in turn, each built, used and let go before the next."""
-    faiss.omp_set_num_threads(SEARCH_THREADS)
-    training = matrix[:20_000]
-    kinds = {
-        "faiss_flat": "Flat",
-        "faiss_sq8": "SQ8",
-        "faiss_pq320x4fs": "PQ320x4fs",
-        "faiss_pq160x4fs": "PQ160x4fs",
-        "faiss_pq80x4fs": "PQ80x4fs",
-        "faiss_rabitqfs": "RaBitQfs",
-    }
-    for name, factory in kinds.items():
+def make_whole(field: Field) -> Iterator[tuple[str, Ranked]]:
+    """Peers that keep whole vectors, each built, used and let go before the next."""
+    matrix = make_matrix(field.population, field.rows)
+    for name, factory in WHOLE.items():
         index = faiss.index_factory(WIDTH, factory, faiss.METRIC_INNER_PRODUCT)
         if not index.is_trained:
-            index.train(training)
+            index.train(matrix[:TRAINING])
         index.add(matrix)
         yield name, partial(rank_by_index, index)
-    binary = faiss.IndexBinaryFlat(WIDTH)
-    binary.add(np.packbits(matrix > 0, axis=1))
-    yield (
-        "faiss_binaryflat",
-        lambda probes: np.asarray(
-            binary.search(np.packbits(probes > 0, axis=1), LIST)[1], np.int64
-        ),
-    )
     bytes_ = quantise_bytes(matrix)
     yield (
         "usearch_i8_exact",
@@ -139,9 +167,46 @@ def make_peers(matrix: Floats) -> Iterator[tuple[str, Ranked]]:
     yield "numpy", lambda probes: rank_plainly(matrix, probes)
 
 
+def make_compressed(field: Field) -> Iterator[tuple[str, Ranked]]:
+    """Peers that compress their vectors, all built from the same persons, some at a time."""
+    indices = {
+        name: faiss.index_factory(WIDTH, factory, faiss.METRIC_INNER_PRODUCT)
+        for name, factory in COMPRESSED.items()
+    }
+    binary = faiss.IndexBinaryFlat(WIDTH)
+    training = make_matrix(field.population, field.rows[:TRAINING])
+    for index in indices.values():
+        index.train(training)
+    with click.progressbar(range(0, len(field.rows), AT_ONCE), label="peers") as bar:
+        for first in bar:
+            some = make_matrix(field.population, field.rows[first : first + AT_ONCE])
+            for index in indices.values():
+                index.add(some)
+            binary.add(np.packbits(some > 0, axis=1))
+    for name, index in indices.items():
+        yield name, partial(rank_by_index, index)
+    yield "faiss_binaryflat", partial(rank_by_signs, binary)
+
+
+def make_matrix(population: Population, rows: NDArray[np.int64]) -> Floats:
+    """Some persons as peers take them: float32 (n, WIDTH), nobody lacking a finger."""
+    return normalise(make_many(population.pool, rows))
+
+
+def normalise(vectors: Floats) -> Floats:
+    """Length one along the last axis."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
+
+
 def rank_by_index(index: faiss.Index, probes: Floats) -> NDArray[np.int64]:
     """The best by an index of faiss."""
     return np.asarray(index.search(probes, LIST)[1], np.int64)
+
+
+def rank_by_signs(index: faiss.IndexBinary, probes: Floats) -> NDArray[np.int64]:
+    """The best by the Hamming distance of signs."""
+    return np.asarray(index.search(np.packbits(probes > 0, axis=1), LIST)[1], np.int64)
 
 
 def quantise_bytes(vectors: Floats) -> NDArray[np.int8]:
@@ -159,7 +224,8 @@ def rank_plainly(matrix: Floats, probes: Floats) -> NDArray[np.int64]:
     return np.asarray(best.T, np.int64)
 
 
-def _tell(name: str, single: float, batched: float, recall: float) -> Iterator[Measure]:
-    yield Measure(f"peer_{name}_single", single / 1e6, "M persons/s/core", None, True)
-    yield Measure(f"peer_{name}_batched", batched / 1e6, "M persons/s/core", None, True)
-    yield Measure(f"peer_{name}_recall", recall, "%", None, True)
+def _tell(name: str, speed: Speed) -> Iterator[Measure]:
+    for what in ("single", "batched"):
+        value = getattr(speed, what) / 1e6
+        yield Measure(f"peer_{name}_{what}", value, "M persons/s/core", None, True)
+    yield Measure(f"peer_{name}_recall", speed.recall, "%", None, True)

@@ -1,13 +1,13 @@
 """Measures the 1:N search of a whole Eurodac on one small machine, beside its peers.
 
-    python -m benchmarks.search [--persons 10000000] [--peers 300000]
+    python -m benchmarks.search [--persons 10000000] [--peers 300000] [--compressed 4000000]
 
 A gallery of synthetic vectors (benchmarks.population) is searched through `Gallery.search`, as a
 node does it: coarse plane, fine planes, minutiae of the short list, fusion; and through its scans
 alone, single and in batches. What the memory of the machine gives is measured in the same run, by
 a plain sum of two threads, so that a figure can be read as a share of it. Peers work on the same
-vectors, threads and list lengths, on as many persons as fit as float32, and are compared per
-person. Absolute times depend on the machine and its other work; shares and ratios do not.
+vectors, threads and list lengths, over as many persons as fit, and are compared per person.
+Absolute times depend on the machine and its other work; shares and ratios do not.
 """
 
 from __future__ import annotations
@@ -98,24 +98,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark and write its result and pictures."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--persons", type=int, default=1_000_000, help="size of the gallery")
-    parser.add_argument("--peers", type=int, default=200_000, help="persons that peers search")
+    parser.add_argument("--peers", type=int, default=200_000, help="persons as float32 for peers")
+    parser.add_argument("--compressed", type=int, default=200_000, help="and for those that code")
     parser.add_argument("--seconds", type=float, default=5.0, help="time for each measure")
     chosen = parser.parse_args(arguments)
     measures: list[Measure] = []
-    for one in run(chosen.persons, chosen.peers, chosen.seconds):
+    for one in run(chosen.persons, (chosen.peers, chosen.compressed), chosen.seconds):
         print(f"{one.measure:44} {one.value:14.3f} {one.unit}", flush=True)
         measures.append(one)
     write(
         "search",
         measures,
-        command=f"python -m benchmarks.search --persons {chosen.persons} --peers {chosen.peers}",
+        command=f"python -m benchmarks.search --persons {chosen.persons} --peers {chosen.peers} "
+        f"--compressed {chosen.compressed}",
         data=f"{chosen.persons} synthetic persons of ten vectors (benchmarks.population), minutiae "
         f"of 300 persons dealt out to all, {SEARCH_THREADS} threads",
     )
     draw(measures)
 
 
-def run(persons: int, peers: int, seconds: float) -> Iterator[Measure]:
+def run(persons: int, peers: tuple[int, int], seconds: float) -> Iterator[Measure]:
     """All measures, one after another."""
     tag = name_size(persons)
     bandwidth = measure_bandwidth()

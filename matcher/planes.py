@@ -39,6 +39,7 @@ from matcher.scans import (
     Span,
     make_best,
     merge,
+    read_rows,
     split_keys,
 )
 from matcher.slabs import COARSE_KINDS, LIVE, SLAB_ROWS, Kind, Slab, make_slab
@@ -201,8 +202,10 @@ class Planes:
         fine = self._plan_fine(prepared, Kind.SPARSE)
         self._run([coarse, fine], length, deadline)
         each = range(len(queries))
-        dense = [split_keys(merge(coarse.bests, number, length))[0] for number in each]
+        dense = [read_rows(merge(coarse.bests, number, length)) for number in each]
         again = self._rescore(prepared, dense, self._threads)
+        if not fine.pieces:
+            return [_sort(dense[number], again[number], length) for number in each]
         lists = []
         for number in each:
             sparse, scores = split_keys(merge(fine.bests, number, length))

@@ -39,10 +39,11 @@ MAX_CENTRE = 15
 """Middle of the largest table of four signs: entries reach 30, and a byte holds eight of them.
 Twice as fine, mates of benchmarks.population stand out by 11.20 standard deviations, not 11.19."""
 
-BITS = (np.arange(MASKS)[:, None] >> np.arange(FINGERS)) & 1
-"""By mask and finger whether it is there."""
+BITS = ((np.arange(MASKS)[:, None] >> np.arange(FINGERS)) & 1).astype(np.float64)
+"""By mask and finger whether it is there. Like all that is multiplied here in float64, which is
+exact for whole numbers of this size and many times faster than integers."""
 
-SIGNS = 2 * ((np.arange(16)[:, None] >> np.arange(4)) & 1) - 1
+SIGNS = 2.0 * ((np.arange(16)[:, None] >> np.arange(4)) & 1) - 1
 """By nibble of a coarse code its four signs."""
 
 
@@ -62,10 +63,8 @@ class Query:
     def __post_init__(self) -> None:
         if self.vectors.shape != (FINGERS, DIMENSIONS) or self.vectors.dtype != np.int8:
             raise ValueError("the vectors of a query are int8, ten times 128")
-        if (
-            self.weights.shape != (FINGERS,)
-            or not np.isin(self.weights, range(MAX_WEIGHT + 1)).all()
-        ):
+        whole = self.weights.shape == (FINGERS,) and self.weights.dtype.kind in "iu"
+        if not whole or not ((self.weights >= 0) & (self.weights <= MAX_WEIGHT)).all():
             raise ValueError(f"the weights of a query are ten whole numbers from 0 to {MAX_WEIGHT}")
 
 
@@ -84,33 +83,32 @@ def prepare_fine(queries: Sequence[Query], codes: Mapping[int, int]) -> tuple[Fi
 def prepare_coarse(queries: Sequence[Query], codes: Mapping[int, int]) -> tuple[CoarseProbes, Rule]:
     """A batch for coarse codes; the unit of its scores differs from probe to probe."""
     weights = _stack_weights(queries)
-    pairs = [_make_tables(query.vectors, weights[n]) for n, query in enumerate(queries)]
-    tables = np.stack([tables for tables, _ in pairs])
-    centres = np.stack([centres.sum(axis=1) for _, centres in pairs])
+    tables, middles = _make_tables(np.stack([query.vectors for query in queries]), weights)
     # The code of an absent finger is zero, and what that adds is taken out again.
-    absent = tables[:, :, :, 0].sum(axis=2, dtype=np.int64)
-    base = -(centres @ BITS.T + absent @ (1 - BITS.T)).astype(np.int32)
+    absent = tables[:, :, :, 0].sum(axis=2, dtype=np.float64)
+    base = -(middles.sum(axis=2) @ BITS.T + absent @ (1 - BITS.T)).astype(np.int32)
     return CoarseProbes(_find_fingers(weights), tables), _make_rule(queries, codes, base, 1.0)
 
 
 def _make_tables(
     vectors: Vectors, weights: NDArray[np.int32]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Tables (FINGERS, COARSE_GROUPS, 16) of signed sums of four coordinates, and their middles."""
-    leading = vectors[:, :COARSE_DIMENSIONS].astype(np.int64) * weights[:, None]
-    groups = leading.reshape(FINGERS, COARSE_GROUPS, 4)
-    reach = np.abs(groups).sum(axis=2)
-    factor = MAX_CENTRE / max(int(reach.max()), 1)
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Of n probes the tables (n, FINGERS, COARSE_GROUPS, 16) of signed sums of four coordinates,
+    and their middles (n, FINGERS, COARSE_GROUPS), whole numbers."""
+    leading = vectors[:, :, :COARSE_DIMENSIONS] * weights[:, :, None].astype(np.float64)
+    groups = leading.reshape(len(vectors), FINGERS, COARSE_GROUPS, 4)
+    reach = np.abs(groups).sum(axis=3)
+    factor = MAX_CENTRE / np.maximum(reach.max(axis=(1, 2), keepdims=True), 1)
     # rint is symmetric, so a code and its opposite lie equally far from the middle.
-    centres = np.rint(factor * reach).astype(np.int64)
-    entries = centres[:, :, None] + np.rint(factor * (groups @ SIGNS.T)).astype(np.int64)
-    return entries.astype(np.uint8), centres
+    middles = np.rint(factor * reach)
+    entries = middles[..., None] + np.rint(factor[..., None] * (groups @ SIGNS.T))
+    return entries.astype(np.uint8), middles
 
 
 def _make_rule(
     queries: Sequence[Query], codes: Mapping[int, int], base: NDArray[np.int32], unit: float
 ) -> Rule:
-    squares = _stack_weights(queries).astype(np.int64) ** 2 @ BITS.T
+    squares = _stack_weights(queries).astype(np.float64) ** 2 @ BITS.T
     scale = np.where(squares > 0, unit / np.sqrt(np.maximum(squares, 1)), 0.0)
     allowed = np.zeros((len(queries), max(codes.values(), default=0) + 1), np.bool_)
     for number, query in enumerate(queries):

@@ -126,12 +126,16 @@ def merge(bests: list[Best], probe: int, length: int) -> NDArray[np.uint64]:
     return keys[:length]
 
 
+def read_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Rows of keys."""
+    return np.int64(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
 def split_keys(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Rows and scores of keys."""
     upper = (keys >> np.uint64(32)).astype(np.uint32)
     bits = np.where(upper >> np.uint32(31), upper ^ np.uint32(1 << 31), ~upper)
-    rows = np.int64(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return rows, bits.view(np.float32)
+    return read_rows(keys), bits.view(np.float32)
 
 
 @njit(nogil=True, cache=True)
