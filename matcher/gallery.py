@@ -54,6 +54,9 @@ from matcher.vocabulary import Candidate, FingerPosition, Reference
 SEARCH_THREADS = 2
 """Threads that compare, shared by all searches of one gallery: one per core of a small machine."""
 
+RESTORE_THREADS = 2 * SEARCH_THREADS
+"""Threads that take back segments: half of them wait for the disk."""
+
 MAX_REFERENCE_ID = 2**63 - 1
 """Largest reference id and partition: what a signed 64-bit key of a database holds."""
 
@@ -259,8 +262,9 @@ class Gallery:
 
         with self._lock:
             self._holdings.take_outline(outline)
-            for _ in self._pool.map(take, openers):
-                pass  # Raises what was raised.
+            with ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore") as pool:
+                for _ in pool.map(take, openers):
+                    pass  # Raises what was raised.
             settle(self._holdings.planes)
             return dict(self._marks)
 
