@@ -63,6 +63,8 @@ def _draw_peers(axes, measures: Sequence[Measure]) -> None:  # type: ignore[no-u
             peer = name.removeprefix("peer_").removesuffix("_batched")
             recall = by_name[f"peer_{peer}_recall"]
             axes.scatter(recall, value)
-            axes.annotate(peer, (recall, value), fontsize=8)
+            # To the left, since most find every mate.
+            axes.annotate(f"{peer} ", (recall, value), fontsize=8, ha="right", va="center")
+    axes.margins(x=0.2)
     axes.set(yscale="log", xlabel="mates on the list, %", ylabel="million persons/s/core, batched")
     axes.set(title="peers on the same vectors")

@@ -278,6 +278,7 @@ class Gallery:
         plan = question.plan
         readings = plan.readings[:1] if lane == COARSE else plan.readings
         findings.lists = dict(enumerate(self._ask(question, lane, readings)))
+        findings.head = COARSE_HEAD if lane == COARSE else None
         for number, reading in enumerate(readings):
             rows = [shortlist.rows for shortlist in findings.lists[number]]
             with self._lock:
