@@ -6,6 +6,8 @@ The only gRPC of the product besides the two doors and the client of the centre.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -75,6 +77,28 @@ class Doorway:
         """Refuse new calls, let those under way finish within the grace, then close."""
         self.health.enter_graceful_shutdown()
         self.server.stop(grace_seconds).wait()
+
+
+class Ending:
+    """SIGTERM and SIGINT, from now on, as something that the main thread waits for.
+
+    The system's own handler writes into a pipe. One of Python's could not be relied on: it only
+    runs when the main thread next interprets something, and where the signal comes just before
+    that begins to wait, it never does; and one that sets an Event may stop at the lock that the
+    waiting thread holds.
+    """
+
+    def __init__(self) -> None:
+        """Raises ValueError in any other than the main thread."""
+        self._reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+
+    def wait(self) -> None:
+        """Return once for each signal that came; at once if one came before."""
+        os.read(self._reading, 1)
 
 
 def open_doorway(

@@ -92,16 +92,22 @@ def _read_wanted(
 def _prove(store: Store, gallery: Persons) -> None:
     """NotReady unless count and digest are the store's; puts right a running digest that is not."""
     with store.read() as transaction:
-        known, held = running.read(transaction), gallery.digest()
-        agrees = len(gallery) == biometrics.count_references(transaction)
-        if known != held:
-            opened = biometrics.all_references(transaction)
-            agrees &= held == digest_entries(
-                (one.template_id, PARTITIONS[one.category], one.encoded) for one in opened
-            )
-    if not agrees:
+        if _is_proved(transaction, gallery):
+            return
+        opened = biometrics.all_references(transaction)
+        expected = digest_entries(
+            (one.template_id, PARTITIONS[one.category], one.encoded) for one in opened
+        )
+    _prove_by(store, gallery, expected)
+
+
+def _prove_by(store: Store, gallery: Persons, expected: bytes) -> None:
+    """The same where every reference was opened. expected: the digest of those."""
+    with store.read() as transaction:
+        known, count = running.read(transaction), biometrics.count_references(transaction)
+    if len(gallery) != count or gallery.digest() != expected:
         raise NotReady("the gallery does not hold what the store holds; nothing is answered")
-    if known != held:
+    if known != expected:
         with store.write() as transaction:
             _put_right(transaction, gallery, known)
 
@@ -118,7 +124,7 @@ def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
         return _is_proved(transaction, gallery)
 
 
-def _is_proved(transaction: Transaction, gallery: Gallery) -> bool:
+def _is_proved(transaction: Transaction, gallery: Persons) -> bool:
     """Whether the gallery holds what the store holds, by count and running digest."""
     count, known = biometrics.count_references(transaction), running.read(transaction)
     return len(gallery) == count and gallery.digest() == known
@@ -146,13 +152,7 @@ def _load_all(store: Store, engine: Engine) -> Gallery:
     with store.read() as transaction:
         references = _check_models(engine, biometrics.all_references(transaction))
         expected = digest_entries(_enrol_all(gallery, references))
-        count = biometrics.count_references(transaction)
-        known = running.read(transaction)
-    if len(gallery) != count or gallery.digest() != expected:
-        raise NotReady("the gallery does not hold what the store holds; nothing is answered")
-    if known != expected:
-        with store.write() as transaction:
-            _put_right(transaction, gallery, known)
+    _prove_by(store, gallery, expected)
     return gallery
 
 

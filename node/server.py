@@ -109,10 +109,11 @@ def serve(node: Node) -> Serving:
     )
     stopping = threading.Event()
     courier, follower = Courier(node), Follower(node)
+    threads = courier, follower
     keepers = (
-        threading.Thread(target=_keep, args=(node, doorway, (courier, follower), stopping)),
-        threading.Thread(target=_tend, args=(node, stopping)),
-        threading.Thread(target=_follow_links, args=(node, stopping)),
+        threading.Thread(target=_keep, args=(node, doorway, threads, stopping), name="keeper"),
+        threading.Thread(target=_tend, args=(node, stopping), name="tender"),
+        threading.Thread(target=_follow_links, args=(node, stopping), name="linker"),
     )
     doorway.start()
     courier.start()

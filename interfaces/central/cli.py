@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import threading
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from interfaces.central.ledger import Ledger
 from interfaces.central.prolongation import prolong
 from interfaces.central.script import Script, ScriptRefused, read_script
 from interfaces.central.server import open_centre, serve
-from interfaces.doorway import TlsFiles
+from interfaces.doorway import Ending, TlsFiles
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.policy import Policy
 from matcher.engine import Engine
@@ -88,11 +86,9 @@ def serve_command(
         serving = serve(centre, address, tls=tls)
     except OSError as error:
         raise click.ClickException(str(error)) from error
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ending = Ending()
     click.echo(json.dumps({"ready": True, "port": serving.doorway.port}))
-    stop.wait()
+    ending.wait()
     serving.stop()
 
 

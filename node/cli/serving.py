@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import click
 
 from interfaces.central.errors import CentralError
+from interfaces.doorway import Ending
 from matcher.engine import Engine
 from matcher.errors import ModelUnavailable
 from models.prepare import PREPARED
@@ -54,14 +53,12 @@ def _open(settings: Settings) -> Node:
 def serve(settings_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT; says `ready` with its port as one JSON line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ending = Ending()
     with explaining():
         settings = read_settings(settings_file)
         with server.serve(_open(settings)) as serving:
             click.echo(json.dumps({"ready": True, "port": serving.doorway.port}))
-            stop.wait()
+            ending.wait()
 
 
 @click.group()
