@@ -7,25 +7,32 @@ lie on the disk; the snapshot's pages are dropped from memory before each start.
 hold no sealed templates, which such a start does not open; a real store is larger to walk through.
 Loading the nets and kernels is not part of it. Beside it stands what opening a reference from the
 store costs, which every start did before there were snapshots.
+
+Minutiae stay on the disk at first. Searches are timed that read those of their short lists there,
+from pages that are not in memory either, and then, where all have room, with all in memory.
 """
 
 from __future__ import annotations
 
+import gc
+import mmap
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import numpy as np
 
-from benchmarks.population import fill, make_population
+from benchmarks.population import Population, fill, make_population
 from benchmarks.results import Measure, write
-from benchmarks.search import name_size
+from benchmarks.search import Stage, make_stage, name_size, search
 from matcher import templates
+from matcher.digest import write_sum
 from matcher.gallery import Gallery
 from matcher.segments import SEGMENT_ROWS, Mark
 from node import schema
@@ -46,6 +53,12 @@ ROWS_AT_ONCE = 50_000
 ERASURE_PERSONS, ERASURE_ROUNDS, ERASED_AT_ONCE = 2_000, 8, 50
 """A fifth of two segments' persons is erased in so many rounds, with a start after each."""
 
+HITS, PASSES = 24, 8
+"""Searches that end at a hit, and of everyone's fine codes."""
+
+BYTES_AWAKE, MEMORY_SHARE = 6_000, 0.75
+"""Of a person with minutiae in memory, and what part of it all may take."""
+
 OPENED = 2_000
 """References opened to know what one costs."""
 
@@ -61,20 +74,39 @@ class Models:
         return True
 
 
-def write_snapshot(folder: Path, key: bytes, persons: int) -> tuple[Models, float]:
-    """Write a gallery of so many persons; its models, and the seconds of the writing."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A snapshot as it was written. ids: of all persons; seconds: of the writing."""
+
+    models: Models
+    ids: list[int]
+    digest: bytes
+    seconds: float
+
+
+def ask_nobody(_: list[int]) -> NoReturn:
+    """The store of a snapshot of which nothing is damaged."""
+    raise AssertionError("a snapshot that was written a moment ago is damaged")
+
+
+def write_snapshot(folder: Path, key: bytes, population: Population, persons: int) -> Written:
+    """Write a gallery of so many persons."""
     gallery = Gallery()
-    fill(gallery, make_population(1), persons)
+    fill(gallery, population, persons)
     rows = gallery._holdings.planes.select()
     numbers = np.unique(rows // SEGMENT_ROWS).tolist()
     # fill() goes past enrol(), which would have marked them.
     gallery._marks.update({number: Mark() for number in numbers})
-    kept = Snapshot(folder, key)
+    kept = Snapshot(folder, key, ask_nobody)
     began = time.perf_counter()
     with click.progressbar(range(0, len(numbers), SEGMENTS_AT_ONCE), label="snapshot") as bar:
         for first in bar:
             kept.write(gallery, numbers[first : first + SEGMENTS_AT_ONCE])
-    return Models(gallery.outline().models), time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    # fill() goes past the digest as well.
+    entries = sum(gallery.copy_segment(number)[0].sum_entries() for number in numbers)
+    ids = gallery.list_held()[0].tolist()
+    return Written(Models(gallery.outline().models), ids, write_sum(entries), seconds)
 
 
 def fill_store(store: Store, ids: list[int]) -> None:
@@ -113,32 +145,66 @@ def drop_pages(folder: Path) -> None:
 
 
 def measure(folder: Path, persons: int) -> Iterator[Measure]:
-    """Write snapshot and store, start from them, and open some references one by one."""
-    key = os.urandom(32)
-    snapshot = folder / "snapshot"
-    models, seconds = write_snapshot(snapshot, key, persons)
+    """Write snapshot and store, start from them, search, and open some references one by one."""
+    key, snapshot, population = os.urandom(32), folder / "snapshot", make_population(1)
+    written = write_snapshot(snapshot, key, population, persons)
+    gc.collect()
     size = sum(file.stat().st_size for file in snapshot.iterdir())
     store = open_store(f"sqlite:///{folder / 'store.sqlite'}", Vault(key), member_state="DK")
-    held = Snapshot(snapshot, key).open()
-    fill_store(store, held.list_held()[0].tolist())
+    fill_store(store, written.ids)
     with store.write() as transaction:
-        running.put(transaction, held.digest())
-    del held
-    taken = []
+        running.put(transaction, written.digest)
+    taken, gallery, before = [], Gallery(), 0
     for _ in range(STARTS):
+        del gallery
+        gc.collect()
         drop_pages(snapshot)
-        began = time.perf_counter()
-        gallery = load_gallery(store, models, Snapshot(snapshot, key))  # type: ignore[arg-type]
+        before, began = measure_memory(), time.perf_counter()
+        kept = Snapshot(snapshot, key, ask_nobody)
+        gallery = load_gallery(store, written.models, kept)  # type: ignore[arg-type]
         taken.append(time.perf_counter() - began)
         assert len(gallery) >= persons, "the start did not believe the snapshot"
-        del gallery
     store.close()
     yield Measure(
         f"cold_start_{name_size(persons)}_s", float(np.median(taken)), "s", TARGETS_S.get(persons)
     )
-    yield Measure("snapshot_write_s", seconds, "s")
+    yield Measure("memory_minutiae_on_disk_gb", (measure_memory() - before) / 1e9, "GB")
+    yield Measure("snapshot_write_s", written.seconds, "s")
     yield Measure("snapshot_bytes_per_person", size / persons, "B")
+    stage = make_stage(gallery, population, persons)
+    yield from measure_searches(stage, "on_disk", lambda: drop_pages(snapshot))
+    if persons * BYTES_AWAKE < MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE:
+        yield from measure_waking(stage)
     yield Measure("open_one_reference_ms", 1000 * open_references() / OPENED, "ms")
+
+
+def measure_memory() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+def measure_searches(stage: Stage, place: str, prepare: Callable[[], None]) -> Iterator[Measure]:
+    """Searches of ten fingers, one at a time. prepare: called before each."""
+    # Compiles what is left to compile.
+    search(stage, 0, everyone=True)
+    for name, everyone, rounds in (("hit", False, HITS), ("everyone", True, PASSES)):
+        taken = []
+        for number in range(1, rounds + 1):
+            prepare()
+            began = time.perf_counter()
+            assert search(stage, number, everyone=everyone), "a mate was not found"
+            taken.append(1000 * (time.perf_counter() - began))
+        yield Measure(f"{name}_minutiae_{place}_p50_ms", float(np.median(taken)), "ms")
+        yield Measure(f"{name}_minutiae_{place}_longest_ms", max(taken), "ms")
+
+
+def measure_waking(stage: Stage) -> Iterator[Measure]:
+    """Take all minutiae into memory, and search again."""
+    gallery, began = stage.gallery, time.perf_counter()
+    for number in gallery.asleep():
+        gallery.wake(number)
+    yield Measure("waking_s", time.perf_counter() - began, "s")
+    yield from measure_searches(stage, "in_memory", lambda: None)
 
 
 def measure_erasures(folder: Path) -> Iterator[Measure]:
@@ -156,14 +222,14 @@ def measure_erasures(folder: Path) -> Iterator[Measure]:
         for number in rounds:
             for one in living.keys() - set(gallery.list_held()[0].tolist()):
                 gallery.enrol(one, living[one])
-            kept = Snapshot(folder, key)
+            kept = Snapshot(folder, key, ask_nobody)
             kept.write(gallery, kept.list_dirty(gallery))
             for one in order[number * ERASED_AT_ONCE : (number + 1) * ERASED_AT_ONCE]:
                 del living[one]
                 gallery.erase(one)
                 gone.append(one)
             kept.expire(gallery)
-            again = Snapshot(folder, key).open()
+            again = Snapshot(folder, key, ask_nobody).open()
             for searched in (gallery, again):
                 for one in gone:
                     capture = population.capture(one, number)
@@ -191,12 +257,12 @@ def open_references() -> float:
 @click.option("--persons", default=1_000_000, show_default=True)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=None)
 def main(persons: int, folder: Path | None) -> None:
-    """Measure a start from a snapshot; needs 10 kB of memory and 5 kB of disk per person."""
+    """Measure a start from a snapshot; needs 1 kB of memory and 5 kB of disk per person."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         found = list(measure(Path(place), persons))
         found += measure_erasures(Path(place) / "erasures")
     write(
-        "cold_start",
+        f"cold_start_{name_size(persons)}",
         found,
         command=f"python -m benchmarks.cold_start --persons {persons}",
         data=f"{persons} synthetic persons, ten vectors and minutiae each",

@@ -165,6 +165,17 @@ class ClusterGallery:
         """There is none, so this raises KeyError."""
         raise KeyError(number)
 
+    def asleep(self) -> list[int]:
+        """None: there are no segments."""
+        return []
+
+    def wake(self, number: int) -> None:
+        """There is none, so this does nothing."""
+
+    def doze(self, number: int, mark: Mark) -> bool:
+        """There is none, so this raises KeyError."""
+        raise KeyError(number, mark)
+
     def enrol(self, reference_id: int, reference: Reference, *, partition: int = 0) -> None:
         """Make a person searchable; raises what Gallery.enrol() does, and Unreachable."""
         entry = self._admit(reference_id, partition, reference)

@@ -28,12 +28,12 @@ class _Found:
 
 @dataclass(slots=True, eq=False)
 class Findings:
-    """The comparisons of one search. lists: the last short lists of each reading's queries; head:
-    how long those are, None where they are as long as the readings say."""
+    """The comparisons of one search. lists: the last short lists of each reading's queries, of the
+    first readings alone perhaps; lengths: how many each of those has room for."""
 
     plan: Plan
-    lists: dict[int, Sequence[Shortlist]] = field(default_factory=dict)
-    head: int | None = None
+    lists: Sequence[Sequence[Shortlist]] = ()
+    lengths: Sequence[int] = ()
     _batches: list[tuple[int, Rows, Outcome]] = field(default_factory=list)
 
     def add(self, reading: int, rows: Rows, outcome: Outcome) -> None:
@@ -83,9 +83,9 @@ class Findings:
 
     def enters(self, reading: int, scores: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_]:
         """Whether rows with these scores, one array per query, would stand on a list."""
-        length = self.head or self.plan.readings[reading].length
+        length = self.lengths[reading]
         on_list = np.zeros(len(scores[0]) if scores else 0, bool)
-        for shortlist, score in zip(self.lists.get(reading, ()), scores, strict=True):
+        for shortlist, score in zip(self.lists[reading], scores, strict=True):
             full = len(shortlist.scores) >= length
             floor = shortlist.scores[-1] if full else -np.inf
             on_list |= np.isfinite(score) & (score >= floor)

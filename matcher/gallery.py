@@ -18,10 +18,10 @@ The store is the truth and this is its image: digest() says whether both hold th
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,31 +31,30 @@ from numpy.typing import NDArray
 from matcher import templates
 from matcher.batching import Batcher
 from matcher.cascade import Plan, Reading, make_plan
+from matcher.deposit import Deposit
 from matcher.digest import hash_entry, read_sum, write_sum
 from matcher.errors import Malformed
 from matcher.findings import Findings, Rows
-from matcher.holdings import Holdings, Leaving
+from matcher.holdings import Holdings
 from matcher.lineup import line_up
 from matcher.planes import Shortlist, cut_together
 from matcher.probes import Query
+from matcher.rest import Rest
 from matcher.segments import (
     SEGMENT_ROWS,
     Mark,
+    Opener,
     Outline,
     Segment,
     copy_segment,
-    enter_segment,
-    fill_segment,
     list_held,
-    settle,
+    take_back,
 )
 from matcher.vocabulary import Candidate, FingerPosition, Reference
+from matcher.watches import Watch, Watches
 
 SEARCH_THREADS = 2
 """Threads that compare, shared by all searches of one gallery: one per core of a small machine."""
-
-RESTORE_THREADS = 2 * SEARCH_THREADS
-"""Threads that take back segments: half of them wait for the disk."""
 
 MAX_REFERENCE_ID = 2**63 - 1
 """Largest reference id and partition: what a signed 64-bit key of a database holds."""
@@ -63,9 +62,6 @@ MAX_REFERENCE_ID = 2**63 - 1
 CONFIDENT_SCORE = 60.0
 """Fused score from which a hit of the coarse plane is answered without reading everyone's codes:
 one stranger in a million comparisons, and of the few on a short list none."""
-
-Opener = Callable[[], tuple[Segment, bytes] | None]
-"""Reads a segment and its digest from wherever it is kept; None where that cannot be."""
 
 COARSE, FINE = "coarse", "fine"
 """Stages of the cascade; scans of one stage share batches."""
@@ -83,20 +79,6 @@ first."""
 Deadline = Callable[[], bool]
 
 NO_ROWS: Rows = np.empty(0, np.int64)
-
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    """What a search under way has to know. since: the number of erasures when it began; touched:
-    every row that changed after that."""
-
-    since: int
-    touched: set[int] = field(default_factory=set)
-
-    @property
-    def rows(self) -> Rows:
-        """The rows as an array, ascending."""
-        return np.array(sorted(self.touched), np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,18 +105,26 @@ class Gallery:
 
     scratch: a folder on a fast disk for 640 of the 700 bytes of vectors per person, where memory
     is short; None keeps all in memory. The files have no names and end with the process.
+    deposit: where the minutiae of segments lie that were restored and not woken yet, or that doze.
     """
 
-    def __init__(self, *, threads: int = SEARCH_THREADS, scratch: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = SEARCH_THREADS,
+        scratch: Path | None = None,
+        deposit: Deposit | None = None,
+    ) -> None:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gallery")
         self._holdings = Holdings(self._pool, threads, scratch=scratch)
         self._batcher = Batcher[_Work, list[Shortlist]](self._scan)
         self._sum = 0
         self._marks: dict[int, Mark] = {}
-        self._watches: list[_Watch] = []
-        self._erasures = 0
-        self._cooling: deque[tuple[int, Leaving]] = deque()
+        self._watches = Watches()
+        self._rest = Rest(
+            self._lock, self._holdings, self._watches, marks=self._marks, deposit=deposit
+        )
 
     def __len__(self) -> int:
         return len(self._holdings)
@@ -169,11 +159,16 @@ class Gallery:
     def move(self, reference_id: int, partition: int) -> None:
         """Put a person into another partition; raises KeyError if there is no such person."""
         check_number(partition)
-        with self._lock:
-            row = self._holdings.find(reference_id)
-            self._leave(row)
-            self._holdings.assign(row, partition)
-            self._enter(row)
+        while True:
+            with self._lock:
+                row = self._holdings.find(reference_id)
+                # A search that is told of a row compares it under the lock, without the disk.
+                if not self._rest.is_asleep(row // SEGMENT_ROWS):
+                    self._leave(row)
+                    self._holdings.assign(row, partition)
+                    self._enter(row)
+                    return
+            self.wake(row // SEGMENT_ROWS)
 
     def erase(self, reference_id: int) -> bool:
         """Overwrite all codes of a person at once; returns whether there was one."""
@@ -210,7 +205,7 @@ class Gallery:
         # 2. What changes from here on is told to the watch.
         with self._lock:
             self._holdings.check_probe(probe, plan.lineup)
-            watch = self._begin_watch()
+            watch = self._watches.begin()
         try:
             findings = Findings(plan)
             # 3. The coarse plane first: a confident hit is answered at once.
@@ -238,47 +233,54 @@ class Gallery:
 
     def copy_segment(self, number: int) -> tuple[Segment, Mark]:
         """What a segment holds at this moment; others wait for the few milliseconds of a copy."""
-        with self._lock:
-            return copy_segment(self._holdings.columns, number), self._marks[number]
+        while True:
+            self.wake(number)
+            with self._lock:
+                if not self._rest.is_asleep(number):
+                    return copy_segment(self._holdings.columns, number), self._marks[number]
 
     def restore(self, outline: Outline, openers: Iterable[Opener]) -> dict[int, Mark]:
         """Take back segments and their digests into an empty gallery; the mark of each.
 
-        Some threads call the openers, and let go of a segment before they call the next. The
-        digests are believed: whoever keeps segments guards them. Rows of segments that are not
-        there are left to the next persons. Raises ValueError if the gallery held anybody, or
+        For the openers see take_back(). Minutiae stay in the deposit until wake(). The digests are
+        believed: whoever keeps segments guards them. Rows of segments that are not there are left
+        to the next persons. Raises ValueError if the gallery held anybody or has no deposit, or
         for segments that do not belong together.
         """
-        entering = threading.Lock()
-
-        def take(opener: Opener) -> None:
-            if (opened := opener()) is not None:
-                segment, digest = opened
-                with entering:
-                    minutiae = enter_segment(self._holdings.columns, segment)
-                    self._sum += read_sum(digest)
-                    self._marks[segment.number] = Mark()
-                fill_segment(self._holdings.columns, segment, minutiae)
-
         with self._lock:
             self._holdings.take_outline(outline)
-            with ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore") as pool:
-                for _ in pool.map(take, openers):
-                    pass  # Raises what was raised.
-            settle(self._holdings.planes)
+            digests = take_back(self._holdings.columns, openers)
+            self._sum += sum(map(read_sum, digests.values()))
+            self._marks.update(dict.fromkeys(digests, Mark()))
+            self._rest.lay_down(digests)
             return dict(self._marks)
+
+    def asleep(self) -> list[int]:
+        """The segments of which some minutiae lie in the deposit, ascending."""
+        return self._rest.asleep()
+
+    def wake(self, number: int) -> None:
+        """Take all minutiae of a segment into memory; searches and changes go on meanwhile."""
+        self._rest.wake(number)
+
+    def doze(self, number: int, mark: Mark) -> bool:
+        """Leave a segment's minutiae to the deposit, which holds them as of a mark.
+
+        Does nothing, and says so, where it has changed since or a search has heard of a change.
+        """
+        return self._rest.doze(number, mark)
 
     def list_held(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Reference ids, ascending, and partitions of all persons; int64 (n,) both."""
         with self._lock:
             return list_held(self._holdings.columns)
 
-    def _look(self, question: Question, lane: str, findings: Findings, watch: _Watch) -> None:
+    def _look(self, question: Question, lane: str, findings: Findings, watch: Watch) -> None:
         """One stage of the cascade: scan, then compare the minutiae of whoever is on a list."""
         plan = question.plan
         readings = plan.readings[:1] if lane == COARSE else plan.readings
-        findings.lists = dict(enumerate(self._ask(question, lane, readings)))
-        findings.head = COARSE_HEAD if lane == COARSE else None
+        findings.lists = list(self._ask(question, lane, readings))
+        findings.lengths = [list_length(lane, reading) for reading in readings]
         for number, reading in enumerate(readings):
             rows = [shortlist.rows for shortlist in findings.lists[number]]
             with self._lock:
@@ -288,8 +290,8 @@ class Gallery:
                 fresh = np.setdiff1d(np.concatenate([NO_ROWS, *rows]), watch.rows)
                 wanted = findings.unseen(number, fresh)
                 handles = self._holdings.handles(wanted)
-            outcome = self._holdings.compare(reading, handles, question.deadline)
-            findings.add(number, wanted, outcome)
+            for rows_, outcome in self._rest.compare(reading, wanted, handles, question.deadline):
+                findings.add(number, rows_, outcome)
 
     def _ask(
         self, question: Question, lane: str, readings: Sequence[Reading]
@@ -306,7 +308,7 @@ class Gallery:
                 expired=question.deadline,
             )
         for reading in readings:
-            length = COARSE_HEAD if lane == COARSE else reading.length
+            length = list_length(lane, reading)
             named, loose = len(reading.named), len(reading.loose)
             mine = [one.cut(length) for one in lists[: named + loose]]
             lists = lists[named + loose :]
@@ -323,32 +325,25 @@ class Gallery:
             found = iter(planes.scan_fine(queries, length, deadline=late))
         return [[next(found).cut(work.length) for _ in work.queries] for work in works]
 
-    def _renew(self, findings: Findings, watch: _Watch) -> None:
+    def _renew(self, findings: Findings, watch: Watch) -> None:
         """Look anew at what was touched while the search ran: who would stand on a list now."""
         findings.drop(watch.rows)
         plan = findings.plan
         changed = self._holdings.keep_live(watch.rows, plan.partitions)
         if not len(changed):
             return
-        for number, reading in enumerate(plan.readings):
-            if number in findings.lists:
-                scores = [self._holdings.planes.score(query, changed) for query in reading.queries]
-                wanted = findings.enters(number, scores) if scores else np.zeros(len(changed), bool)
-                if number == 0:
-                    wanted |= np.isin(changed, self._holdings.always_compared(plan))
-                rows = changed[wanted]
-                outcome = self._holdings.compare(reading, self._holdings.handles(rows), None)
-                findings.add(number, rows, outcome)
+        for number, reading in enumerate(plan.readings[: len(findings.lists)]):
+            scores = [self._holdings.planes.score(query, changed) for query in reading.queries]
+            wanted = findings.enters(number, scores) if scores else np.zeros(len(changed), bool)
+            if number == 0:
+                wanted |= np.isin(changed, self._holdings.always_compared(plan))
+            rows = changed[wanted]
+            outcome = self._holdings.compare(reading, self._holdings.handles(rows), None)
+            findings.add(number, rows, outcome)
 
-    def _begin_watch(self) -> _Watch:
-        watch = _Watch(self._erasures)
-        self._watches.append(watch)
-        return watch
-
-    def _end_watch(self, watch: _Watch) -> None:
+    def _end_watch(self, watch: Watch) -> None:
         with self._lock:
-            self._watches.remove(watch)
-            self._release_cooled()
+            self._watches.end(watch)
 
     def _drop(self, reference_id: int) -> bool:
         """Overwrite the codes of a person and forget it."""
@@ -356,38 +351,30 @@ class Gallery:
             return False
         row = self._holdings.find(reference_id)
         self._leave(row)
-        leaving = self._holdings.clear(row)
-        self._erasures += 1
-        self._cooling.append((self._erasures, leaving))
-        self._release_cooled()
+        self._watches.cool(partial(self._holdings.free, self._holdings.clear(row)))
         return True
-
-    def _release_cooled(self) -> None:
-        """Use rooms again that no search can be reading: all under way began after the erasure."""
-        oldest = min((watch.since for watch in self._watches), default=self._erasures)
-        while self._cooling and self._cooling[0][0] <= oldest:
-            self._holdings.free(self._cooling.popleft()[1])
 
     def _enter(self, row: int) -> None:
         """A row now holds something new: count it in and tell the searches under way."""
         self._sum += hash_entry(*self._holdings.entry(row))
         self._mark(row, departures=0)
-        self._tell(row)
+        self._watches.tell(row)
 
     def _leave(self, row: int) -> None:
         """A row is about to change: count it out and tell the searches under way."""
         self._sum -= hash_entry(*self._holdings.entry(row))
         self._mark(row, departures=1)
-        self._tell(row)
+        self._watches.tell(row)
 
     def _mark(self, row: int, *, departures: int) -> None:
         number = row // SEGMENT_ROWS
         found = self._marks.get(number, Mark())
         self._marks[number] = Mark(found.changes + 1, found.departures + departures)
 
-    def _tell(self, row: int) -> None:
-        for watch in self._watches:
-            watch.touched.add(row)
+
+def list_length(lane: str, reading: Reading) -> int:
+    """How many persons a list of a stage names."""
+    return COARSE_HEAD if lane == COARSE else reading.length
 
 
 def _all_late(works: Sequence[_Work]) -> Deadline | None:

@@ -8,10 +8,11 @@ reader can hold what was cleared.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from matcher.calibration import finger_score
 from matcher.cascade import Plan, Reading
 from matcher.codes import DIMENSIONS, FINGERS
+from matcher.deposit import Lengths, Words, minutiae_of
 from matcher.errors import Abandoned
 from matcher.face import face_score
 from matcher.face_column import FaceCodes
@@ -30,7 +32,7 @@ from matcher.lineup import (
     join,
     settle,
 )
-from matcher.memory import ABSENT
+from matcher.memory import ABSENT, DEPOSITED
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.planes import Planes
 from matcher.register import Handles, Register
@@ -38,6 +40,8 @@ from matcher.segments import Columns, Outline
 from matcher.shortlist import compare_persons
 from matcher.slabs import Kind
 from matcher.vocabulary import Reference
+
+Result = TypeVar("Result")
 
 CHUNK_MEETINGS = 400
 """Comparisons of fingers between two looks at the deadline: about 50 ms of one core, with what it
@@ -99,9 +103,7 @@ class Holdings:
         """Keep a person, whose id is not there, in a row of its own; content: its hash."""
         vectors, mask = _gather_vectors(reference)
         row = self.planes.open_row(self.planes.kind_of(mask))
-        minutiae = self._minutiae.add(
-            {one.position: one.minutiae for one in reference.fingers if is_comparable(one)}
-        )
+        minutiae = self._minutiae.add(minutiae_of(reference))
         face = ABSENT
         if reference.face is not None:
             assert self._faces is not None
@@ -120,7 +122,7 @@ class Holdings:
         held = self._register.handles(np.array([row]))
         leaving = Leaving(row, int(held.minutiae[0]), int(held.faces[0]))
         self.planes.clear(row)
-        if leaving.minutiae != ABSENT:
+        if leaving.minutiae >= 0:
             self._minutiae.erase(leaving.minutiae)
         if leaving.face != ABSENT:
             assert self._faces is not None
@@ -131,11 +133,45 @@ class Holdings:
     def free(self, leaving: Leaving) -> None:
         """Leave the places of a cleared person to others: no reader can hold them any more."""
         self.planes.free(leaving.row)
-        if leaving.minutiae != ABSENT:
+        if leaving.minutiae >= 0:
             self._minutiae.reuse(leaving.minutiae)
         if leaving.face != ABSENT:
             assert self._faces is not None
             self._faces.reuse(leaving.face)
+
+    def deposited(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the rows whose minutiae are on disk."""
+        kept: NDArray[np.int64] = rows[self._register.handles(rows).minutiae == DEPOSITED]
+        return kept
+
+    def fill_rooms(self, handles: NDArray[np.int64], lengths: Lengths, words: Words) -> None:
+        """Put minutiae into rooms that nobody finds yet; threads may do so at once."""
+        self._minutiae.fill(handles, lengths, words)
+
+    def open_rooms(self, lengths: Lengths) -> NDArray[np.int64]:
+        """Rooms for minutiae, to be filled and then either given to rows or discarded."""
+        return self._minutiae.open_rooms(lengths)
+
+    def take_rooms(self, rows: NDArray[np.int64], handles: NDArray[np.int64]) -> None:
+        """Give rows their minutiae, which were on disk."""
+        self._register.put_minutiae(rows, handles)
+
+    def leave_rooms(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Say of rows that their minutiae are on disk; the rooms, for discard()."""
+        handles = self._register.handles(rows).minutiae
+        live = handles >= 0
+        self._register.put_minutiae(rows[live], np.full(int(live.sum()), DEPOSITED))
+        return handles[live]
+
+    def discard(self, handles: NDArray[np.int64]) -> None:
+        """Overwrite rooms of minutiae and leave them to others: no reader can hold them."""
+        for handle in handles.tolist():
+            self._minutiae.erase(handle)
+            self._minutiae.reuse(handle)
+
+    def map(self, function: Callable[..., Result], *given: Iterable[Any]) -> Iterator[Result]:
+        """Call a function for each on the threads that compare."""
+        return self._pool.map(function, *given)
 
     def keep_live(
         self, rows: NDArray[np.int64], partitions: frozenset[int] | None
@@ -167,9 +203,15 @@ class Holdings:
         return rows[order], cosines[order]
 
     def compare(
-        self, reading: Reading, handles: Handles, deadline: Callable[[], bool] | None
+        self,
+        reading: Reading,
+        handles: Handles,
+        deadline: Callable[[], bool] | None,
+        column: MinutiaeColumn | None = None,
     ) -> Outcome:
         """Compare a probe with some persons by minutiae and face, chunk by chunk on the threads.
+
+        column: where the handles' minutiae lie, in the own one if None.
 
         Only as many chunks as threads wait at a time, so that searches side by side take turns.
         Raises Abandoned once the deadline says True.
@@ -186,13 +228,15 @@ class Holdings:
             if len(pending) == self._threads:
                 done.append(pending.popleft().result())
             part = handles.part(slice(start, start + step))
-            pending.append(self._pool.submit(self._compare, reading, part))
+            pending.append(self._pool.submit(self._compare, reading, part, column))
         done += [future.result() for future in pending]
-        return join(done) if done else self._compare(reading, handles)
+        return join(done) if done else self._compare(reading, handles, column)
 
-    def _compare(self, reading: Reading, handles: Handles) -> Outcome:
+    def _compare(
+        self, reading: Reading, handles: Handles, column: MinutiaeColumn | None
+    ) -> Outcome:
         """Compare a probe with the codes of some persons."""
-        raw = compare_persons(reading.prints, self._minutiae, handles.minutiae)
+        raw = compare_persons(reading.prints, column or self._minutiae, handles.minutiae)
         cosines = np.full(len(handles.faces), np.nan, np.float32)
         face = reading.lineup.face
         if face is not None and self._faces is not None:

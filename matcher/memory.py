@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 ABSENT = -1
 """Handle of a code that a person does not have."""
 
+DEPOSITED = -2
+"""Handle of minutiae that are on disk: see `deposit`. No compiled code may meet it."""
+
 FIRST_BLOCKS = 16
 """Addresses reserved at first; the list doubles when full."""
 

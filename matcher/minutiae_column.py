@@ -41,6 +41,12 @@ class MinutiaeColumn:
         self._used = BLOCK_WORDS
         self._free: defaultdict[int, list[int]] = defaultdict(list)
         self._erased: dict[int, int] = {}
+        self._live_words = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rooms of all who are here."""
+        return 8 * self._live_words
 
     def add(self, fingers: Mapping[FingerPosition, NDArray[np.void]]) -> int:
         """Keep the best MAX_MINUTIAE of each finger, arrays of MINUTIA; returns the handle."""
@@ -50,7 +56,7 @@ class MinutiaeColumn:
             counts[position - 1] = len(records)
         records = np.concatenate([counts.view(np.uint64), *chosen])
         room = _room(len(records))
-        handle = self._free[room].pop() if self._free[room] else self._open_room(room)
+        handle = self._open_room(room)
         self._words(handle, len(records))[:] = records
         return handle
 
@@ -70,6 +76,7 @@ class MinutiaeColumn:
         room = _room(HEADER_WORDS + int(self._counts(handle).sum()))
         self._words(handle, room)[:] = 0
         self._erased[handle] = room
+        self._live_words -= room
 
     def reuse(self, handle: int) -> None:
         """Leave the room of an erased person to the next: no reader holds the handle any more."""
@@ -86,10 +93,17 @@ class MinutiaeColumn:
         return lengths, words
 
     def open_rooms(self, lengths: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Rooms for many persons; the handles, int64 (n,), ABSENT where the length is 0."""
+        """Rooms for many persons; the handles, int64 (n,), ABSENT where the length is 0.
+
+        Whoever does not want them after all fills them and then erases and reuses each.
+        """
         handles = np.full(len(lengths), ABSENT, np.int64)
         present = np.flatnonzero(lengths)
         rooms = -(-lengths[present].astype(np.int64) // ROOM_WORDS) * ROOM_WORDS
+        if any(self._free.values()):
+            handles[present] = [self._open_room(room) for room in rooms.tolist()]
+            return handles
+        self._live_words += int(rooms.sum())
         start = 0
         while start < len(present):
             ends = np.cumsum(rooms[start:])
@@ -128,6 +142,9 @@ class MinutiaeColumn:
         return self._words(handle, HEADER_WORDS).view(np.uint8)[: len(TEN_FINGERS)]
 
     def _open_room(self, room: int) -> int:
+        self._live_words += room
+        if self._free[room]:
+            return self._free[room].pop()
         if self._used + room > BLOCK_WORDS:
             self.memory.append(np.zeros(BLOCK_WORDS, np.uint64))
             self._used = 0

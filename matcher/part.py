@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from matcher.cascade import Plan
 from matcher.findings import Findings, Rows
-from matcher.gallery import COARSE, COARSE_HEAD, FINE, Deadline, Gallery, Question
+from matcher.gallery import COARSE, FINE, Deadline, Gallery, Question, list_length
 from matcher.holdings import FACE_LIST
 from matcher.lineup import Lineup
 from matcher.planes import Shortlist
@@ -62,13 +62,13 @@ class Part(Gallery):
         lane = COARSE if coarse else FINE
         readings = plan.readings[:1] if coarse else plan.readings
         with self._lock:
-            watch = self._begin_watch()
+            watch = self._watches.begin()
         try:
             lists = list(self._ask(Question(plan, deadline, urgent, source), lane, readings))
             with self._lock:
                 named = []
                 for number, reading in enumerate(readings):
-                    length = COARSE_HEAD if coarse else reading.length
+                    length = list_length(lane, reading)
                     groups = slice(len(reading.named)), slice(len(reading.named), None)
                     for group in groups:
                         pairs = zip(reading.queries[group], lists[number][group], strict=True)
@@ -100,7 +100,7 @@ class Part(Gallery):
         """
         findings = Findings(plan)
         with self._lock:
-            watch = self._begin_watch()
+            watch = self._watches.begin()
             wanted = [self._find_rows(ids, plan) for ids in elected]
             if unlisted:
                 wanted[0] = np.union1d(wanted[0], self._holdings.unlisted(plan))

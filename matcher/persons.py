@@ -36,6 +36,18 @@ class Persons(Protocol):
         """What a segment holds at this moment; raises KeyError for one without a mark."""
         ...
 
+    def asleep(self) -> list[int]:
+        """The segments of which some minutiae are on disk: none on several machines."""
+        ...
+
+    def wake(self, number: int) -> None:
+        """Take all minutiae of a segment into memory."""
+        ...
+
+    def doze(self, number: int, mark: Mark) -> bool:
+        """Leave a segment's minutiae to the disk, which holds them as of a mark; whether it did."""
+        ...
+
     def enrol(self, reference_id: int, reference: Reference, *, partition: int = 0) -> None:
         """Make a person searchable."""
         ...

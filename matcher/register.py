@@ -8,6 +8,7 @@ gallery guards it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Handles:
     minutiae: NDArray[np.int64]
     faces: NDArray[np.int64]
 
-    def part(self, wanted: slice) -> Handles:
+    def part(self, wanted: slice | NDArray[Any]) -> Handles:
         """The handles of some of the persons."""
         return Handles(self.minutiae[wanted], self.faces[wanted])
 
@@ -126,6 +127,12 @@ class Register:
     def handles(self, rows: NDArray[np.int64]) -> Handles:
         """The handles of some rows, as they are now."""
         return Handles(self._gather("minutiae", rows, ABSENT), self._gather("face", rows, ABSENT))
+
+    def put_minutiae(self, rows: NDArray[np.int64], handles: NDArray[np.int64]) -> None:
+        """Change the handles of the minutiae of some rows that hold persons."""
+        for number in _list_slabs(rows):
+            chosen = np.flatnonzero(rows // SLAB_ROWS == number)
+            self._slabs[int(number)]["minutiae"][rows[chosen] % SLAB_ROWS] = handles[chosen]
 
     def _gather(self, field: str, rows: NDArray[np.int64], missing: int) -> NDArray[np.int64]:
         values = np.full(len(rows), missing, np.int64)

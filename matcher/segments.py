@@ -8,7 +8,9 @@ As bytes a segment begins with LAYOUT, so that none is read by a program that co
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -18,10 +20,11 @@ from numpy.typing import NDArray
 
 from matcher import codes, face_column, minutiae_column
 from matcher.codes import COARSE_BLOCK, FINE_BLOCK, make_coarse, make_fine
+from matcher.deposit import PAGE_ROWS, write_pages
 from matcher.digest import hash_entry, write_sum
 from matcher.errors import Malformed
 from matcher.face_column import FaceCodes
-from matcher.memory import ABSENT
+from matcher.memory import ABSENT, DEPOSITED
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.planes import Planes
 from matcher.register import Handles, Register
@@ -31,13 +34,18 @@ SEGMENT_ROWS = 1024
 """Rows of a segment: about 5 MB with minutiae, so 2 ms to copy while nobody may change anything,
 and no more to write again when one of its persons is erased."""
 
+OPENING_THREADS = 4
+"""Threads that take back segments: two for each core of a small machine, as half of them wait for
+the disk."""
+
 SEGMENTS_OF_SLAB = SLAB_ROWS // SEGMENT_ROWS
 
-_HEADER = struct.Struct("<32sqqqqq")
-"""LAYOUT, number, kind, words of minutiae, faces, dimensions of a face."""
+_HEADER = struct.Struct("<32sqqqq")
+"""LAYOUT, number, kind, faces, dimensions of a face."""
 
 _CONSTANTS = (
-    1,
+    2,
+    PAGE_ROWS,
     SEGMENT_ROWS,
     SLAB_ROWS,
     *(codes.FINGERS, codes.DIMENSIONS, codes.FULL_SCALE, codes.FINE_STEP, codes.NEUTRAL),
@@ -79,6 +87,9 @@ class Mark:
 class Segment:
     """Rows from number * SEGMENT_ROWS on; n = SEGMENT_ROWS.
 
+    A copy has the minutiae of everybody, and one that was decoded has those of nobody: encoded
+    they are pages() of their own.
+
     masks: uint16 (n,), 0 where empty. partitions: int64 (n,), numbers. ids: int64 (n,), FREE where
     empty. contents: uint8 (n, 32), SHA-256. lengths: uint32 (n,), words of each person's minutiae,
     0 where there are none; words: uint64. with_face: bool (n,); faces: int16 (k, dimensions).
@@ -106,10 +117,9 @@ class Segment:
         )
 
     def encode(self) -> bytes:
-        """The segment as bytes, its digest behind the header; not sealed, not for a disk."""
-        counts = (len(self.words), len(self.faces), self.faces.shape[1])
-        header = _HEADER.pack(LAYOUT, self.number, self.kind, *counts)
-        arrays = (self.masks, self.partitions, self.ids, self.contents, self.lengths, self.words)
+        """All but the minutiae, the digest behind the header; not sealed, not for a disk."""
+        header = _HEADER.pack(LAYOUT, self.number, self.kind, *self.faces.shape)
+        arrays = (self.masks, self.partitions, self.ids, self.contents, self.lengths)
         parts: list[Any] = [*arrays, self.with_face, self.faces]
         parts += [plane for plane in (self.fine, self.coarse) if plane is not None]
         sums = write_sum(self.sum_entries())
@@ -117,12 +127,16 @@ class Segment:
             [header, sums, *(memoryview(part).cast("B") for part in parts if part.size)]
         )
 
+    def pages(self) -> Iterator[bytes]:
+        """The minutiae, in pages as `deposit` has them; not sealed, not for a disk."""
+        return write_pages(self.lengths, self.words)
+
 
 def decode(encoded: bytes | memoryview) -> tuple[Segment, bytes]:
     """A segment and its digest back, without copying; Malformed if it is of another layout."""
     if len(encoded) < _HEADER.size + 32 or encoded[: len(LAYOUT)] != LAYOUT:
         raise Malformed("not a segment of this program's layout")
-    _, number, kind, words, faces, dimensions = _HEADER.unpack_from(encoded)
+    _, number, kind, faces, dimensions = _HEADER.unpack_from(encoded)
     reader = _Reader(encoded, _HEADER.size)
     sums = reader.take(np.uint8, (32,)).tobytes()
     n = SEGMENT_ROWS
@@ -136,7 +150,7 @@ def decode(encoded: bytes | memoryview) -> tuple[Segment, bytes]:
         reader.take(np.int64, (n,)),
         reader.take(np.uint8, (n, 32)),
         reader.take(np.uint32, (n,)),
-        reader.take(np.uint64, (words,)),
+        np.zeros(0, np.uint64),
         reader.take(np.bool_, (n,)),
         reader.take(np.int16, (faces, dimensions)),
         None if fine is None else reader.take(np.uint8, fine),
@@ -145,6 +159,15 @@ def decode(encoded: bytes | memoryview) -> tuple[Segment, bytes]:
     if reader.at != len(encoded):
         raise Malformed("a segment is not as long as it says")
     return segment, sums
+
+
+Opener = Callable[[], tuple[Segment, bytes] | None]
+"""Decodes a segment and its digest from wherever it is kept; None where that cannot be."""
+
+
+def rows_of(number: int) -> range:
+    """The rows of a segment."""
+    return range(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS)
 
 
 @dataclass(slots=True)
@@ -205,11 +228,31 @@ def copy_segment(columns: Columns, number: int) -> Segment:
     )
 
 
-def enter_segment(columns: Columns, segment: Segment) -> NDArray[np.int64]:
-    """Enter the persons of a segment into its empty rows; the handles of their minutiae.
+def take_back(columns: Columns, openers: Iterable[Opener]) -> dict[int, bytes]:
+    """Put decoded segments back into their empty rows; the digest of each, by number.
 
-    One at a time. Raises ValueError if an id or a row is taken. fill_segment() does the rest.
+    Some threads call the openers, and let go of a segment before they call the next. Minutiae
+    are said to be DEPOSITED. Raises ValueError for segments that do not belong here or together.
     """
+    entering, digests = threading.Lock(), dict[int, bytes]()
+
+    def take(opener: Opener) -> None:
+        if (opened := opener()) is not None:
+            segment, digest = opened
+            with entering:
+                _enter(columns, segment)
+                digests[segment.number] = digest
+            _fill(columns, segment)
+
+    with ThreadPoolExecutor(OPENING_THREADS, thread_name_prefix="restore") as pool:
+        for _ in pool.map(take, openers):
+            pass  # Raises what was raised.
+    _settle(columns.planes)
+    return digests
+
+
+def _enter(columns: Columns, segment: Segment) -> None:
+    """Enter the persons of a segment, which _fill() gives their codes."""
     slabs, number = columns.planes.slabs, segment.number // SEGMENTS_OF_SLAB
     if not 0 <= number < len(slabs):
         raise ValueError("a segment belongs into a slab that the outline names")
@@ -222,30 +265,28 @@ def enter_segment(columns: Columns, segment: Segment) -> NDArray[np.int64]:
     faces = np.full(SEGMENT_ROWS, ABSENT, np.int64)
     if columns.faces is not None:
         faces[segment.with_face] = columns.faces.add_many(segment.faces)
-    minutiae = columns.minutiae.open_rooms(segment.lengths)
+    minutiae = np.where(segment.lengths[live], DEPOSITED, ABSENT)
     rows = segment.number * SEGMENT_ROWS + live
-    handles = Handles(minutiae[live], faces[live])
+    handles = Handles(minutiae, faces[live])
     columns.register.enter_many(rows, segment.ids[live], handles, segment.contents[live])
     slab.partitions[places] = columns.planes.name_partitions(segment.partitions, segment.masks)
     slab.masks[places] = segment.masks
     if len(live):
         slab.used = max(slab.used, first + int(live[-1]) + 1)
-    return minutiae
 
 
-def fill_segment(columns: Columns, segment: Segment, minutiae: NDArray[np.int64]) -> None:
-    """Copy codes and minutiae, nearly all of a segment; several segments at once."""
+def _fill(columns: Columns, segment: Segment) -> None:
+    """Copy the codes, nearly all of a segment; several segments at once."""
     slab = columns.planes.slabs[segment.number // SEGMENTS_OF_SLAB]
     first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
     places = slice(first, first + SEGMENT_ROWS)
-    columns.minutiae.fill(minutiae, segment.lengths, segment.words)
     if slab.fine is not None and segment.fine is not None:
         slab.fine[:, _blocks(places, FINE_BLOCK)] = segment.fine
     if slab.coarse is not None and segment.coarse is not None:
         slab.coarse[_blocks(places, COARSE_BLOCK)] = segment.coarse
 
 
-def settle(planes: Planes) -> None:
+def _settle(planes: Planes) -> None:
     """After all segments were put: leave the rows between persons to those who come next.
 
     Only the last slab of a kind is still being filled.

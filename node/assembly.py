@@ -23,8 +23,8 @@ from matcher.engine import Engine
 from matcher.gallery import Gallery
 from matcher.persons import Persons
 from node.access import PARTITIONS
-from node.errors import NotReady
-from node.loading import load_gallery, spread_gallery
+from node.errors import NotReady, SettingsWrong
+from node.loading import load_gallery, open_snapshot, spread_gallery
 from node.settings import Settings
 from node.snapshot import FOLDER, Snapshot
 from node.store import Store, biometrics, open_store
@@ -110,8 +110,12 @@ def open_node(
         lock = opened.enter_context(_lock_folder(settings.data_folder))
         store = open_store(settings.store_url, vault, member_state=settings.member_state)
         opened.callback(store.close)
-        snapshot = Snapshot(settings.data_folder / FOLDER, vault.snapshot_key)
         address, cluster = settings.gallery.cluster, None
+        dozing = settings.gallery.minutiae_on_disk
+        if address is not None and dozing:
+            raise SettingsWrong("gallery: choose between cluster and minutiae_on_disk")
+        place = settings.data_folder / FOLDER, vault.snapshot_key
+        snapshot = open_snapshot(store, engine, place, dozing=dozing)
         if not searchable or address is not None:
             # Whoever changes the store behind the gallery's back would leave the erased in it.
             snapshot.discard()

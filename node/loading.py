@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from matcher.engine import Engine
 from matcher.errors import Unreachable
 from matcher.gallery import Gallery
 from matcher.persons import Persons
+from matcher.segments import SEGMENT_ROWS
 from matcher.vocabulary import Reference
 from node.access import PARTITIONS
 from node.errors import NotReady, SettingsWrong
@@ -32,13 +34,30 @@ if TYPE_CHECKING:
 REMEDY = "stop the node, run: eurodac-node models re-embed --settings FILE, and start it again"
 """What the operator does about templates that other models made."""
 
+LAID_DOWN_AT_ONCE = 16 * SEGMENT_ROWS
+"""References read between two writings, where minutiae are to be on disk: 80 MB of memory."""
+
 log = logging.getLogger(__name__)
+
+
+def open_snapshot(
+    store: Store, engine: Engine, place: tuple[Path, bytes], *, dozing: bool = False
+) -> Snapshot:
+    """The snapshot in a folder under a key; what is damaged there it reads from the store."""
+
+    def read(numbers: list[int]) -> Iterator[tuple[int, Reference]]:
+        with store.read() as transaction:
+            for stored in _check_models(engine, biometrics.some_references(transaction, numbers)):
+                yield stored.template_id, stored.reference
+
+    return Snapshot(*place, read, dozing=dozing)
 
 
 def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None) -> Gallery:
     """A gallery of all stored references; NotReady unless its count and digest are the store's.
 
-    snapshot: what was written of it before; without, everything is read from the store.
+    snapshot: what was written of it before, from where it takes minutiae then; without, everything
+    is read from the store.
 
     References of other models than the engine's are refused with what to do, since no probe may
     be compared with them; those from before there were vectors are compared without.
@@ -52,7 +71,7 @@ def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None)
             log.warning("the snapshot is not that of this store; all references are read")
         # Also where it held nobody: its marks are not those of the gallery that is made now.
         snapshot.discard()
-    return _load_all(store, engine)
+    return _load_all(store, engine, snapshot)
 
 
 def spread_gallery(store: Store, engine: Engine, address: str) -> ClusterGallery:
@@ -146,14 +165,26 @@ def _bring_up_to_date(transaction: Transaction, engine: Engine, gallery: Gallery
     log.info("%d references from the snapshot, %d from the store", len(both), len(missing))
 
 
-def _load_all(store: Store, engine: Engine) -> Gallery:
+def _load_all(store: Store, engine: Engine, snapshot: Snapshot | None) -> Gallery:
     """Open and enrol every reference, and prove that each is there."""
-    gallery = Gallery()
+    gallery = Gallery(deposit=snapshot)
     with store.read() as transaction:
         references = _check_models(engine, biometrics.all_references(transaction))
+        if snapshot is not None and snapshot.dozing:
+            references = _lay_down(references, gallery, snapshot)
         expected = digest_entries(_enrol_all(gallery, references))
     _prove_by(store, gallery, expected)
     return gallery
+
+
+def _lay_down(
+    references: Iterable[biometrics.StoredReference], gallery: Gallery, snapshot: Snapshot
+) -> Iterator[biometrics.StoredReference]:
+    """Pass references on, and leave to the disk what has become of them so far now and then."""
+    for number, stored in enumerate(references, 1):
+        yield stored
+        if number % LAID_DOWN_AT_ONCE == 0:
+            snapshot.write(gallery, snapshot.list_dirty(gallery))
 
 
 def _put_right(transaction: Transaction, gallery: Persons, known: bytes | None) -> None:

@@ -114,6 +114,7 @@ def serve(node: Node) -> Serving:
         threading.Thread(target=_keep, args=(node, doorway, threads, stopping), name="keeper"),
         threading.Thread(target=_tend, args=(node, stopping), name="tender"),
         threading.Thread(target=_follow_links, args=(node, stopping), name="linker"),
+        threading.Thread(target=_wake, args=(node, stopping), name="waker"),
     )
     doorway.start()
     courier.start()
@@ -160,6 +161,17 @@ def _tend(node: Node, stopping: threading.Event) -> None:
             node.cluster.tend()
         except (NodeError, Unreachable) as error:
             log.warning("the gallery could not be tended: %s", error)
+
+
+def _wake(node: Node, stopping: threading.Event) -> None:
+    """Take the minutiae of all segments into memory after a start, where they are to be there.
+
+    What is damaged is read from the store, which may not be open any more when the node stops.
+    """
+    for number in node.gallery.asleep() if not node.snapshot.dozing else ():
+        if stopping.is_set():
+            return
+        node.gallery.wake(number)
 
 
 def _write_some(node: Node, dirty: list[int]) -> list[int]:

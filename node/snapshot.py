@@ -1,32 +1,39 @@
 """The gallery on disk, sealed, so that a start need not open every reference of the store.
 
 One file holds one segment of the gallery, a thousand persons at most, sealed with a key drawn for
-this file alone. All keys lie in one manifest, sealed under a key of the vault and replaced as a
-whole. So the content of a segment is destroyed by a manifest without its key: that is written when
-someone leaves a segment, before the erasure is answered, and the segment anew with the next round.
-A file that is torn, altered or not there costs the time to read its persons from the store.
+this file alone: first all but the minutiae, which is what a start reads, then those in pages, each
+sealed by itself, so that a search can read those of a few persons from here.
+
+All keys lie in one manifest, sealed under a key of the vault and replaced as a whole. So the
+content of a segment is destroyed by a manifest without its key: that is written when someone leaves
+a segment, before the erasure is answered, and the segment anew with the next round. A file that is
+torn, altered or not there costs the time to read its persons from the store.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import mmap
-import os
 import secrets
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.deposit import PAGE_ROWS, Lengths, Words, lay_out, measure_pages, read_page
 from matcher.errors import Malformed
 from matcher.gallery import Gallery
 from matcher.persons import Persons
 from matcher.segments import LAYOUT, Mark, Outline, Segment, decode
+from matcher.vocabulary import Reference
 from node.errors import SealBroken
+from node.files import Rooms, overwrite, read_at, read_head, sync_folder, write_file
 from node.store.transaction import THE_NODE
-from node.vault import KEY_BYTES, Place, seal, unseal, unseal_into
+from node.vault import KEY_BYTES, SEAL_BYTES, Place, seal, unseal, unseal_into
 
 FOLDER = "snapshot"
 """Below the data folder."""
@@ -36,52 +43,56 @@ MANIFEST = "manifest"
 SEGMENTS_AT_ONCE = 8
 """Written in one step: some 40 MB, a second of a slow disk, while sweeps and health wait."""
 
+PAGES_ONE_BY_ONE = 8
+"""Pages of a segment beyond which all between the first and the last are read in one go: a disk
+gives so many at once in the time in which it finds another."""
+
 _NAME_BYTES = 16
 """Of a file's random name; a name is never used twice."""
 
-_FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
+
+Source = Callable[[list[int]], Iterable[tuple[int, Reference]]]
+"""Reads persons, those of some ids who are there, from the store; several threads may."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+_Entry = tuple[str, bytes, int]
+"""What the manifest says of a segment: name and key of the file, bytes of its head."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """A segment on disk: its file, the key of this file alone, and the mark that it had."""
+    """A segment on disk: its file, the key of this file alone, and the mark that it had.
+
+    starts: int64, where each page begins, and in the end how long the file is.
+    """
 
     name: str
     key: bytes
     mark: Mark
+    starts: NDArray[np.int64]
 
-
-class _Rooms(threading.local):
-    """What a thread reads into, again and again."""
-
-    def __init__(self) -> None:
-        self.sealed, self.plain = _Room(), _Room()
-
-
-class _Room:
-    """Memory that grows, of whole pages; what was taken of it before stays whole then."""
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
-
-    def take(self, length: int) -> memoryview:
-        """So many bytes or some more, over whatever lay there."""
-        pages = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
-        if len(self._memory) < pages:
-            self._memory = mmap.mmap(-1, pages)
-        return memoryview(self._memory)[:pages]
+    @property
+    def head_bytes(self) -> int:
+        """Bytes before the pages."""
+        return int(self.starts[0])
 
 
 class Snapshot:
     """The segments of one gallery in one folder. Thread-safe; a folder has one at a time."""
 
-    def __init__(self, folder: Path, key: bytes) -> None:
-        """key: seals the manifest. Makes the folder unless it is there; raises OSError."""
-        self._folder, self._key = folder, key
+    def __init__(self, folder: Path, key: bytes, source: Source, *, dozing: bool = False) -> None:
+        """Makes the folder unless it is there; raises OSError.
+
+        key: seals the manifest. source: reads from the store those whose minutiae are damaged here.
+        dozing: whether the minutiae of segments that are written are left to the disk.
+        """
+        self._folder, self._key, self._source = folder, key, source
+        self.dozing = dozing
         self._kept: dict[int, _Kept] = {}
+        self._damaged: set[int] = set()
         self._unfinished: set[str] = set()
         self._lock = threading.Lock()
         folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
@@ -89,25 +100,26 @@ class Snapshot:
     def open(self) -> Gallery:
         """A gallery of what can be read here, empty where nothing can; never raises for content.
 
-        Whoever asks proves it against the store, and brings in or takes out what is different.
+        Its minutiae stay here until they are woken. Whoever asks proves it against the store, and
+        brings in or takes out what is different.
         """
-        gallery = Gallery()
+        gallery, starts = Gallery(deposit=self), dict[int, NDArray[np.int64]]()
         try:
             outline, entries = self._read_manifest()
-            rooms = _Rooms()
-            openers = [partial(self._read_segment, rooms, *entry) for entry in entries.items()]
+            rooms = Rooms()
+            openers = [partial(self._open, rooms, starts, *one) for one in entries.items()]
             marks = gallery.restore(outline, openers)
         except FileNotFoundError:
             return gallery
         except (OSError, SealBroken, Malformed, ValueError) as error:
             log.warning("the snapshot cannot be used: %s", type(error).__name__)
             self.discard()
-            return Gallery()
+            return Gallery(deposit=self)
         with self._lock:
             self._kept = {
-                number: _Kept(name, key, marks[number])
-                for number, (name, key) in entries.items()
-                if number in marks
+                number: _Kept(name, key, mark, starts[number])
+                for number, mark in marks.items()
+                for name, key, _ in [entries[number]]
             }
             if len(self._kept) < len(entries):
                 # An erasure would not find what could not be read: its keys go now.
@@ -117,18 +129,68 @@ class Snapshot:
     def list_dirty(self, gallery: Persons) -> list[int]:
         """Segments that changed since they were written, or never were."""
         with self._lock:
-            kept = {number: one.mark for number, one in self._kept.items()}
+            kept = {
+                number: one.mark
+                for number, one in self._kept.items()
+                if number not in self._damaged
+            }
         return [number for number, mark in gallery.marks().items() if kept.get(number) != mark]
+
+    def read(
+        self, number: int, places: NDArray[np.int64], ids: NDArray[np.int64]
+    ) -> tuple[Lengths, Words]:
+        """Minutiae of some places of a segment, see Deposit.read(); takes no lock.
+
+        What is damaged is logged, read from the store, and written anew with the next round.
+        """
+        while (kept := self._kept.get(number)) is not None:
+            try:
+                return self._read_pages(kept, places)
+            except (OSError, SealBroken, Malformed) as error:
+                if self._kept.get(number) is kept:
+                    log.warning(
+                        "minutiae of segment %d are damaged (%s) and read from the store",
+                        *(number, type(error).__name__),
+                    )
+                    self._damaged.add(number)
+                    break
+        return lay_out(dict(self._source(ids.tolist())), ids)
+
+    def _read_pages(self, kept: _Kept, places: NDArray[np.int64]) -> tuple[Lengths, Words]:
+        """All pages of a file in one go where more than a few are wanted."""
+        wanted = np.unique(places // PAGE_ROWS)
+        parts = np.split(places % PAGE_ROWS, np.searchsorted(places // PAGE_ROWS, wanted[1:]))
+        first, last = int(wanted[0]), int(wanted[-1])
+        many = len(wanted) > PAGES_ONE_BY_ONE
+        lengths, words = [], []
+        with (self._folder / kept.name).open("rb", buffering=0) as file:
+            begin = int(kept.starts[first])
+            end = int(kept.starts[last + 1])
+            whole = read_at(file.fileno(), begin, end) if many else b""
+            for page, part in zip(wanted.tolist(), parts, strict=True):
+                start, end = kept.starts[page : page + 2].tolist()
+                sealed = whole[start - begin : end - begin]
+                if not many:
+                    sealed = read_at(file.fileno(), start, end)
+                plain = unseal(kept.key, sealed, _page(kept.name, page))
+                found = read_page(plain, part)
+                lengths.append(found[0])
+                words.append(found[1])
+        return np.concatenate(lengths), np.concatenate(words)
 
     def write(self, gallery: Persons, numbers: list[int]) -> None:
         """Write some segments anew and then the manifest; what lay there counts until then."""
+        written: dict[int, Mark] = {}
         for number in numbers:
             segment, mark = gallery.copy_segment(number)
             name, key = secrets.token_hex(_NAME_BYTES), secrets.token_bytes(KEY_BYTES)
             with self._lock:
                 self._unfinished.add(name)
+            pieces = [seal(key, segment.encode(), _place(name))]
+            pieces += [seal(key, one, _page(name, at)) for at, one in enumerate(segment.pages())]
+            starts = np.cumsum([len(piece) for piece in pieces])
             try:
-                _write_file(self._folder / name, seal(key, segment.encode(), _place(name)))
+                write_file(self._folder / name, b"".join(pieces))
             except OSError:
                 with self._lock:
                     self._unfinished.discard(name)
@@ -138,25 +200,40 @@ class Snapshot:
             with self._lock:
                 # Who left meanwhile is in the copy, and whoever erased looked before it was kept.
                 if gallery.marks()[number].departures == mark.departures:
-                    self._kept[number] = _Kept(name, key, mark)
+                    self._kept[number] = _Kept(name, key, mark, starts)
+                    self._damaged.discard(number)
                 self._unfinished.discard(name)
+            written[number] = mark
         with self._lock:
             self._write_manifest(gallery.outline())
+        # Only now is there a file that a start after a power cut would find.
+        for number, mark in written.items() if self.dozing else ():
+            gallery.doze(number, mark)
 
     def expire(self, gallery: Persons) -> None:
-        """Destroy the keys of all segments that somebody left since they were written."""
+        """Destroy the keys of all segments that somebody left since they were written.
+
+        Whoever stays in them has his minutiae in memory before.
+        """
         with self._lock:
-            marks = gallery.marks()
-            left = [
-                number
-                for number, one in self._kept.items()
-                if number not in marks or marks[number].departures != one.mark.departures
-            ]
-            if not left:
-                return
-            for number in left:
+            left = self._list_left(gallery)
+        for number in left:
+            gallery.wake(number)
+        with self._lock:
+            # Some may have been written anew meanwhile.
+            gone = set(left).intersection(self._list_left(gallery))
+            for number in gone:
                 del self._kept[number]
-            self._lose_keys(gallery.outline())
+            if gone:
+                self._lose_keys(gallery.outline())
+
+    def _list_left(self, gallery: Persons) -> list[int]:
+        marks = gallery.marks()
+        return [
+            number
+            for number, one in self._kept.items()
+            if number not in marks or marks[number].departures != one.mark.departures
+        ]
 
     def discard(self) -> None:
         """Destroy all that lies here; a full disk has room for that."""
@@ -177,38 +254,49 @@ class Snapshot:
         for path in (self._folder / MANIFEST, self._folder / f"{MANIFEST}.new"):
             if path.exists():
                 with path.open("r+b") as file:
-                    _overwrite(file.fileno())
+                    overwrite(file.fileno())
                 path.unlink()
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self._remove_unnamed()
 
-    def _read_manifest(self) -> tuple[Outline, dict[int, tuple[str, bytes]]]:
+    def _read_manifest(self) -> tuple[Outline, dict[int, _Entry]]:
         sealed = (self._folder / MANIFEST).read_bytes()
         told = json.loads(unseal(self._key, sealed, _place(MANIFEST)))
         try:
             if told["layout"] != LAYOUT.hex():
                 raise Malformed("the segments are of another layout")
             kinds, *rest = told["outline"]
-            entries = {number: (name, bytes.fromhex(key)) for number, name, key in told["segments"]}
+            entries = {
+                number: (name, bytes.fromhex(key), int(head))
+                for number, name, key, head in told["segments"]
+            }
             return Outline(tuple(kinds), *rest), entries
         except (KeyError, TypeError) as error:
             raise Malformed("not a manifest of this program") from error
 
-    def _read_segment(
-        self, rooms: _Rooms, number: int, kept: tuple[str, bytes]
+    def _open(
+        self, rooms: Rooms, starts: dict[int, NDArray[np.int64]], number: int, entry: _Entry
     ) -> tuple[Segment, bytes] | None:
-        """A segment and its digest, or None; it lies in the thread's room until the next call."""
-        name, key = kept
+        """A segment and its digest, or None; it lies in the thread's room until the next call.
+
+        starts: where to note where its pages begin.
+        """
+        name, key, head_bytes = entry
         try:
-            sealed = _read_file(self._folder / name, rooms.sealed)
+            sealed, size = read_head(self._folder / name, head_bytes, rooms.sealed)
             room = rooms.plain.take(len(sealed))
-            return decode(unseal_into(key, sealed, _place(name), room))
+            segment, digest = decode(unseal_into(key, sealed, _place(name), room))
+            pages = np.concatenate([[head_bytes], SEAL_BYTES + measure_pages(segment.lengths)])
+            starts[number] = np.cumsum(pages)
+            if starts[number][-1] != size:
+                raise Malformed("a segment's file is not as long as it says")
         except (OSError, SealBroken, Malformed) as error:
             log.warning(
                 "segment %d of the snapshot is damaged (%s); the store has its persons",
                 *(number, type(error).__name__),
             )
             return None
+        return segment, digest
 
     def _write_manifest(self, outline: Outline) -> None:
         """Replace the manifest, overwrite the old one and remove the files that none names."""
@@ -218,15 +306,18 @@ class Snapshot:
                 *(list(outline.kinds), outline.finger_model, outline.vector_model),
                 *(outline.face_model, outline.face_dimensions),
             ],
-            "segments": [[number, one.name, one.key.hex()] for number, one in self._kept.items()],
+            "segments": [
+                [number, one.name, one.key.hex(), one.head_bytes]
+                for number, one in self._kept.items()
+            ],
         }
         path, fresh = self._folder / MANIFEST, self._folder / f"{MANIFEST}.new"
         old = path.open("r+b") if path.exists() else None
-        _write_file(fresh, seal(self._key, json.dumps(content).encode(), _place(MANIFEST)))
+        write_file(fresh, seal(self._key, json.dumps(content).encode(), _place(MANIFEST)))
         fresh.replace(path)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         if old is not None:
-            _overwrite(old.fileno())
+            overwrite(old.fileno())
             old.close()
         self._remove_unnamed()
 
@@ -241,43 +332,5 @@ def _place(name: str) -> Place:
     return Place(THE_NODE, FOLDER, "content", name)
 
 
-def _read_file(path: Path, room: _Room) -> memoryview:
-    """A file's content in a room, past the system's own copies, which nobody would read again."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # Some file systems know no direct reads.
-            raise
-        descriptor = os.open(path, os.O_RDONLY)
-    try:
-        content = room.take(os.fstat(descriptor).st_size)
-        return content[: os.readv(descriptor, [content])]
-    finally:
-        os.close(descriptor)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole on the disk before anything else names it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _overwrite(descriptor: int) -> None:
-    """Lay zeros over a file that has no name any more: file systems leave its blocks as they are.
-
-    Those that write every block elsewhere (copy on write) do so here too; they need a disk that is
-    encrypted, or the vault's key on another one.
-    """
-    os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
-    os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _page(name: str, at: int) -> Place:
+    return Place(THE_NODE, FOLDER, "minutiae", f"{name} {at}")

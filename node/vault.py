@@ -43,6 +43,10 @@ TAG_BYTES = 16
 """The full length of a tag of GCM."""
 
 SEAL_VERSION = b"\x01"
+
+SEAL_BYTES = len(SEAL_VERSION) + NONCE_BYTES + TAG_BYTES
+"""How much longer a sealed value is."""
+
 KEY_FILE_MAGIC = b"eurodac-kek-1\n"
 FILE_MODE = 0o600
 
@@ -124,7 +128,7 @@ def unseal_into(key: bytes, sealed: memoryview, place: Place, room: memoryview) 
 
     Claiming fresh memory for every large value takes longer than decrypting it.
     """
-    length = len(sealed) - len(SEAL_VERSION) - NONCE_BYTES - TAG_BYTES
+    length = len(sealed) - SEAL_BYTES
     if length < 0 or sealed[:1] != SEAL_VERSION:
         raise _broken(place, "not a seal of this version")
     plain, body = room[:length], sealed[len(SEAL_VERSION) + NONCE_BYTES :]

@@ -17,11 +17,11 @@ def test_whoever_came_meanwhile_enters_a_full_list_only_above_its_last() -> None
     plan = make_plan(line_up(draw_reference(1, Draw(minutiae=12, vectors=True))), None)
     came = [np.array([9.0, 5.0, 4.9, -np.inf], np.float32)]
     length = plan.readings[0].length
-    whole = Findings(plan, {0: [shortlist(*np.linspace(8.0, 5.0, length))]})
+    whole = Findings(plan, [[shortlist(*np.linspace(8.0, 5.0, length))]], [length])
     assert whole.enters(0, came).tolist() == [True, True, False, False]
     # A list with room takes everybody who has a score.
-    roomy = Findings(plan, {0: [shortlist(8.0, 5.0)]})
+    roomy = Findings(plan, [[shortlist(8.0, 5.0)]], [length])
     assert roomy.enters(0, came).tolist() == [True, True, True, False]
     # The head of a list has no room, however short it is.
-    headed = Findings(plan, {0: [shortlist(8.0, 5.0)]}, head=2)
+    headed = Findings(plan, [[shortlist(8.0, 5.0)]], [2])
     assert headed.enters(0, came).tolist() == [True, True, False, False]

@@ -24,6 +24,7 @@ from matcher.vocabulary import (
     FingerPosition,
     Reference,
 )
+from tests.matcher.shelf import Shelf
 
 SHORT = Draw(minutiae=18)
 
@@ -288,8 +289,20 @@ class LivingGallery(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.gallery = Gallery()
+        self.shelf = Shelf()
+        self.gallery = Gallery(deposit=self.shelf)
         self.held: dict[int, tuple[int, Reference]] = {}
+
+    @rule()
+    def leave_minutiae_on_disk(self) -> None:
+        assert all(self.shelf.put_to_sleep(self.gallery))
+        assert self.gallery._holdings._minutiae.nbytes == 0
+
+    @rule()
+    def wake(self) -> None:
+        for number in self.gallery.asleep():
+            self.gallery.wake(number)
+        assert self.gallery.asleep() == []
 
     @rule(reference_id=ids, seed=st.integers(0, 9), partition=partitions)
     def enrol(self, reference_id: int, seed: int, partition: int) -> None:
@@ -339,5 +352,5 @@ class LivingGallery(RuleBasedStateMachine):
             assert codes_left(self.gallery) == 0
 
 
-LivingGallery.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+LivingGallery.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 TestLivingGallery = LivingGallery.TestCase

@@ -119,5 +119,5 @@ def test_rooms_are_not_used_again_while_a_search_may_be_reading_them(
         gallery.search(probe_of(1), threshold=0)
         gallery.search(probe_of(1), threshold=0)
     assert shared == [set(), set()]
-    assert not gallery._cooling
+    assert not gallery._watches._cooling
     assert sum(slab.used for slab in gallery._holdings.planes.slabs) == 2

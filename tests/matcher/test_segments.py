@@ -9,9 +9,10 @@ import pytest
 
 from benchmarks.galleries import Draw, draw_reference
 from matcher.errors import Malformed
-from matcher.gallery import Gallery, Opener
-from matcher.segments import SEGMENT_ROWS, Segment, decode
+from matcher.gallery import Gallery
+from matcher.segments import SEGMENT_ROWS, Opener, Segment, decode
 from matcher.vocabulary import FingerPosition, Reference
+from tests.matcher.shelf import Shelf
 from tests.matcher.test_gallery import person, probe_of
 
 PERSONS = 60
@@ -24,6 +25,12 @@ def fill(*, erased: int = 0) -> Gallery:
     for seed in range(0, erased * 7, 7):
         gallery.erase(seed)
     return gallery
+
+
+def shelf_of(gallery: Gallery) -> Shelf:
+    shelf = Shelf()
+    shelf.lay(gallery)
+    return shelf
 
 
 def take(gallery: Gallery) -> list[Opener]:
@@ -45,7 +52,8 @@ def answers(gallery: Gallery) -> list[object]:
 
 
 def test_what_is_put_back_is_the_same_gallery() -> None:
-    gallery, again = fill(erased=5), Gallery()
+    gallery = fill(erased=5)
+    again = Gallery(deposit=shelf_of(gallery))
     again.restore(gallery.outline(), take(gallery))
     assert len(again) == len(gallery) == PERSONS - 5
     assert again.digest() == gallery.digest()
@@ -63,7 +71,8 @@ def test_what_is_put_back_is_the_same_gallery() -> None:
 
 
 def test_without_a_segment_the_others_are_there_and_its_rows_are_used_again() -> None:
-    gallery, again = fill(), Gallery()
+    gallery = fill()
+    again = Gallery(deposit=shelf_of(gallery))
     first, *others = take(gallery)
     opened = first()
     assert opened is not None
@@ -113,14 +122,14 @@ def test_a_segment_without_its_slab_is_refused() -> None:
     gallery = fill()
     outline = replace(gallery.outline(), kinds=())
     with pytest.raises(ValueError, match="outline"):
-        Gallery().restore(outline, take(gallery))
+        Gallery(deposit=shelf_of(gallery)).restore(outline, take(gallery))
 
 
 def test_no_segment_is_put_twice() -> None:
     gallery = fill()
     pieces = take(gallery)
     with pytest.raises(ValueError, match="twice"):
-        Gallery().restore(gallery.outline(), [*pieces, pieces[0]])
+        Gallery(deposit=shelf_of(gallery)).restore(gallery.outline(), [*pieces, pieces[0]])
 
 
 def test_bytes_of_another_layout_or_length_are_no_segment() -> None:
@@ -153,7 +162,7 @@ def test_copies_taken_while_others_change_are_of_one_moment() -> None:
             assert (segment.lengths[~live] == 0).all()
     stop.set()
     thread.join()
-    again = Gallery()
+    again = Gallery(deposit=shelf_of(gallery))
     again.restore(gallery.outline(), take(gallery))
     assert again.digest() == gallery.digest()
 

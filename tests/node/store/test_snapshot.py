@@ -5,24 +5,45 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from benchmarks.galleries import Draw, draw_reference
+from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher.digest import digest_entries
 from matcher.gallery import Gallery
 from matcher.segments import Outline, Segment
-from node import snapshot
+from node import loading, snapshot
 from node.access import PARTITIONS
-from node.loading import load_gallery
+from node.errors import SealBroken
+from node.loading import load_gallery, open_snapshot
 from node.snapshot import MANIFEST, Snapshot
 from node.store import Store, biometrics, running
-from node.vault import seal, unseal
-from tests.node.store.test_running import Models, add, summed
+from node.vault import Place, seal, unseal
+from tests.node.store.test_running import SHORT, Models, add, summed
 
 KEY = bytes(range(32))
+
+
+def ask_nobody(_: list[int]) -> NoReturn:
+    """The store of those tests in which nothing is damaged."""
+    raise AssertionError("the store was asked for minutiae")
+
+
+def flip(file: Path, at: int) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+
+
+def shorten(file: Path, at: int) -> None:
+    file.write_bytes(file.read_bytes()[:at])
+
+
+def remove(file: Path, _: int) -> None:
+    file.unlink()
 
 
 @pytest.fixture
@@ -46,7 +67,7 @@ def load(store: Store, kept: Snapshot | None = None) -> Gallery:
 
 
 def write(folder: Path, gallery: Gallery) -> Snapshot:
-    kept = Snapshot(folder, KEY)
+    kept = Snapshot(folder, KEY, ask_nobody)
     kept.write(gallery, kept.list_dirty(gallery))
     return kept
 
@@ -78,7 +99,7 @@ def start(store: Store, folder: Path, opened: list[int]) -> tuple[Gallery, list[
     """The gallery of a start, which must be the store's, and what was opened for it."""
     models = Models(store)
     opened.clear()
-    gallery = load_gallery(store, models, Snapshot(folder, KEY))  # type: ignore[arg-type]
+    gallery = load_gallery(store, models, Snapshot(folder, KEY, ask_nobody))  # type: ignore[arg-type]
     read = list(opened)
     assert gallery.digest() == summed(store)
     return gallery, read
@@ -98,7 +119,7 @@ def test_after_an_orderly_stop_the_stored_references_are_not_even_listed(
 ) -> None:
     write(folder, gallery)
     monkeypatch.delattr(biometrics, "list_partitions")
-    assert len(load(store, Snapshot(folder, KEY))) == len(gallery)
+    assert len(load(store, Snapshot(folder, KEY, ask_nobody))) == len(gallery)
 
 
 def test_a_file_system_without_direct_reads_serves_as_well(
@@ -226,7 +247,7 @@ def test_a_snapshot_of_other_models_is_not_used(
     models = Models(store)
     monkeypatch.setattr(Outline, "models", ("finger-vector-0",))
     opened.clear()
-    gallery = load_gallery(store, models, Snapshot(folder, KEY))  # type: ignore[arg-type]
+    gallery = load_gallery(store, models, Snapshot(folder, KEY, ask_nobody))  # type: ignore[arg-type]
     assert opened == ids
     assert gallery.digest() == summed(store)
 
@@ -275,7 +296,7 @@ def test_an_erasure_destroys_the_key_of_the_segment_at_once(
     drop(store, "DK1")
     kept.write(gallery, kept.list_dirty(gallery))
     assert not set(list_keys(folder)) & set(before)
-    assert len(Snapshot(folder, KEY).open()) == 3
+    assert len(Snapshot(folder, KEY, ask_nobody).open()) == 3
 
 
 def test_an_enrolment_destroys_no_key(
@@ -295,7 +316,7 @@ def test_an_enrolment_destroys_no_key(
 def test_who_is_erased_while_a_segment_is_written_is_not_in_it(
     folder: Path, gallery: Gallery, ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = Snapshot(folder, KEY)
+    kept = Snapshot(folder, KEY, ask_nobody)
     encode = Segment.encode
 
     def erasing(segment: Segment) -> bytes:
@@ -319,8 +340,8 @@ def test_a_segment_that_cannot_be_read_loses_its_key_and_the_others_keep_theirs(
     assert len(list_keys(folder)) == 2
     segment = next(file for file in folder.iterdir() if file.name != MANIFEST)
     content = segment.read_bytes()
-    segment.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert len(Snapshot(folder, KEY).open()) == 1
+    segment.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
+    assert len(Snapshot(folder, KEY, ask_nobody).open()) == 1
     assert len(list_keys(folder)) == 1
     assert not segment.exists()
 
@@ -331,24 +352,24 @@ def test_where_no_manifest_can_be_written_an_erasure_takes_the_old_one_too(
     kept = write(folder, gallery)
     gallery.erase(ids[0])
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot, "_write_file", fail)
+        patched.setattr(snapshot, "write_file", fail)
         kept.expire(gallery)
     assert list(folder.iterdir()) == []
     kept.write(gallery, kept.list_dirty(gallery))
-    assert len(Snapshot(folder, KEY).open()) == 3
+    assert len(Snapshot(folder, KEY, ask_nobody).open()) == 3
 
 
 def test_a_torn_segment_does_not_stay_on_a_full_disk(
     folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = Snapshot(folder, KEY)
+    kept = Snapshot(folder, KEY, ask_nobody)
 
     def tear(path: Path, content: bytes) -> None:
         path.write_bytes(content[:10])
         fail(path, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot, "_write_file", tear)
+        patched.setattr(snapshot, "write_file", tear)
         with pytest.raises(OSError, match="no space"):
             kept.write(gallery, kept.list_dirty(gallery))
     assert list(folder.iterdir()) == []
@@ -360,11 +381,119 @@ def test_after_a_snapshot_of_nobody_an_erasure_finds_its_way(
     for template_id in ids:
         gallery.erase(template_id)
     write(folder, gallery)
-    kept = Snapshot(folder, KEY)
+    kept = Snapshot(folder, KEY, ask_nobody)
     again = load(store, kept)
     assert list(folder.iterdir()) == []
     assert again.erase(ids[0])
     kept.expire(again)
+
+
+def test_after_a_start_searches_read_minutiae_from_the_snapshot_until_they_are_woken(
+    folder: Path, gallery: Gallery
+) -> None:
+    write(folder, gallery)
+    again = Snapshot(folder, KEY, ask_nobody).open()
+    assert again.asleep() == list(again.marks()) != []
+    assert answers(again) == answers(gallery)
+    for number in again.asleep():
+        again.wake(number)
+    shutil.rmtree(folder)
+    assert again.asleep() == []
+    assert answers(again) == answers(gallery)
+
+
+@pytest.mark.parametrize("damage", [flip, shorten, remove])
+def test_damaged_minutiae_are_read_from_the_store_and_written_anew(
+    damage: Callable[[Path, int], object],
+    store: Store,
+    folder: Path,
+    gallery: Gallery,
+    opened: list[int],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write(folder, gallery)
+    kept = open_snapshot(store, Models(store), (folder, KEY))  # type: ignore[arg-type]
+    again = load(store, kept)
+    (segment,) = [file for file in folder.iterdir() if file.name != MANIFEST]
+    # Within the first page, that of those who are there.
+    damage(segment, list_segments(folder)[0][3] + 50)
+    opened.clear()
+    assert answers(again) == answers(gallery)
+    assert opened
+    assert "minutiae of segment 0 are damaged" in caplog.text
+    assert kept.list_dirty(again) == [0]
+    kept.write(again, [0])
+    assert kept.list_dirty(again) == []
+    assert answers(Snapshot(folder, KEY, ask_nobody).open()) == answers(gallery)
+
+
+def test_minutiae_of_those_who_stay_outlive_the_key_that_an_erasure_destroys(
+    folder: Path, gallery: Gallery, ids: list[int]
+) -> None:
+    write(folder, gallery)
+    kept = Snapshot(folder, KEY, ask_nobody)
+    again = kept.open()
+    for one in (again, gallery):
+        one.erase(ids[0])
+    kept.expire(again)
+    assert [file.name for file in folder.iterdir()] == [MANIFEST]
+    assert answers(again) == answers(gallery)
+
+
+def test_where_minutiae_stay_on_disk_memory_holds_none_that_is_written(
+    store: Store, folder: Path, gallery: Gallery, ids: list[int]
+) -> None:
+    kept = Snapshot(folder, KEY, ask_nobody, dozing=True)
+    kept.open()
+    again = load(store, kept)
+    kept.write(again, kept.list_dirty(again))
+    minutiae = again._holdings._minutiae
+    assert minutiae.nbytes == 0
+    assert answers(again) == answers(gallery)
+    again.erase(ids[1])
+    gallery.erase(ids[1])
+    kept.expire(again)
+    assert minutiae.nbytes > 0
+    kept.write(again, kept.list_dirty(again))
+    assert minutiae.nbytes == 0
+    assert not any(block.any() for block in minutiae.blocks)
+    assert answers(again) == answers(gallery)
+
+
+def test_a_start_without_a_snapshot_lays_minutiae_on_disk_as_it_reads_them(
+    store: Store, folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "LAID_DOWN_AT_ONCE", 2)
+    again = load(store, Snapshot(folder, KEY, ask_nobody, dozing=True))
+    assert again._holdings._minutiae.nbytes == 0
+    assert answers(again) == answers(gallery)
+
+
+def test_a_segment_that_is_written_anew_while_it_is_read_is_read_anew(
+    folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, gallery)
+    kept = Snapshot(folder, KEY, ask_nobody, dozing=True)
+    again = kept.open()
+    names: list[Path] = []
+
+    def write_meanwhile(key: bytes, sealed: bytes, place: Place) -> bytes:
+        if not names:
+            names.extend(folder.iterdir())
+            kept.write(again, list(again.marks()))
+            assert set(folder.iterdir()) != set(names)
+            raise SealBroken("the file is another")
+        return unseal(key, sealed, place)
+
+    monkeypatch.setattr(snapshot, "unseal", write_meanwhile)
+    assert answers(again) == answers(gallery)
+    assert names
+
+
+def answers(gallery: Gallery) -> list[str]:
+    """What two searches find, to the last digit."""
+    captures = [draw_capture(draw_reference(seed, SHORT), seed) for seed in (1, 3)]
+    return [repr(gallery.search(one, threshold=0.0)) for one in captures]
 
 
 def fail(path: Path, _: bytes) -> None:
@@ -373,7 +502,7 @@ def fail(path: Path, _: bytes) -> None:
 
 @pytest.mark.parametrize("told", [[], {}, {"outline": [[0]], "segments": [[1, "x"]]}, {"a": 1}])
 def test_a_manifest_of_another_program_is_an_empty_gallery(folder: Path, told: object) -> None:
-    kept = Snapshot(folder, KEY)
+    kept = Snapshot(folder, KEY, ask_nobody)
     sealed = seal(KEY, json.dumps(told).encode(), snapshot._place(MANIFEST))
     (folder / MANIFEST).write_bytes(sealed)
     assert len(kept.open()) == 0
@@ -381,13 +510,18 @@ def test_a_manifest_of_another_program_is_an_empty_gallery(folder: Path, told: o
 
 
 def test_an_empty_folder_is_an_empty_gallery(folder: Path) -> None:
-    gallery = Snapshot(folder, KEY).open()
+    gallery = Snapshot(folder, KEY, ask_nobody).open()
     assert len(gallery) == 0
     assert gallery.digest() == digest_entries([])
 
 
 def list_keys(folder: Path) -> list[str]:
     """The keys that whoever has the vault's key can read from the folder."""
+    return [key for _, _, key, _ in list_segments(folder)]
+
+
+def list_segments(folder: Path) -> list[tuple[int, str, str, int]]:
+    """Number, file, key and bytes before the pages of each segment, as the manifest has them."""
     place = snapshot._place(MANIFEST)
     told = json.loads(unseal(KEY, (folder / MANIFEST).read_bytes(), place))
-    return [key for _, _, key in told["segments"]]
+    return [tuple(one) for one in told["segments"]]
