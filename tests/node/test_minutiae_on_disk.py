@@ -1,0 +1,70 @@
+"""Where a served node has the minutiae of its gallery: in memory soon after a start, or on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from interfaces.pb.eurodac.central.v1 import terms_pb2
+from matcher.gallery import Gallery
+from node import enrolment, identification, server
+from node.access import Actor
+from node.assembly import Node
+from node.enrolment import Enrolment
+from node.errors import SettingsWrong
+from node.settings import GallerySettings
+
+WAKING_SECONDS = 20.0
+"""One segment takes some milliseconds."""
+
+OPEN_DOOR = {"unsafe_plaintext": True, "listen": "127.0.0.1:0"}
+ON_DISK = GallerySettings(minutiae_on_disk=True)
+
+
+def bytes_awake(node: Node) -> int:
+    assert isinstance(node.gallery, Gallery)
+    return node.gallery._holdings._minutiae.nbytes
+
+
+@pytest.mark.parametrize("where", [GallerySettings(), ON_DISK], ids=["in memory", "on disk"])
+def test_after_a_restart_the_person_is_found_wherever_minutiae_are(
+    where: GallerySettings,
+    open_at: Callable[..., Node],
+    tmp_path: Path,
+    station: Actor,
+    desk: Actor,
+    enrolment_of: Callable[..., Enrolment],
+    capture_of: Callable[..., terms_pb2.Capture],
+) -> None:
+    first = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    serving = server.serve(first)
+    numbers = [
+        enrolment.enrol(first, station, enrolment_of(one)).reference_number for one in (1, 2)
+    ]
+    assert bytes_awake(first) > 0
+    serving.stop()
+    assert (bytes_awake(first) > 0) is (where is not ON_DISK)
+    node = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    assert node.gallery.asleep() != []
+    assert bytes_awake(node) == 0
+    serving = server.serve(node)
+    end = time.monotonic() + WAKING_SECONDS
+    while where is not ON_DISK and node.gallery.asleep() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert (node.gallery.asleep() == []) is (where is not ON_DISK)
+    for person, number in enumerate(numbers, 1):
+        found = identification.identify(node, desk, capture_of(person, 1))
+        assert [one.reference_number for one in found.candidates] == [number]
+    assert (bytes_awake(node) > 0) is (where is not ON_DISK)
+    serving.stop()
+
+
+def test_several_machines_and_minutiae_on_disk_exclude_each_other(
+    open_at: Callable[..., Node], tmp_path: Path
+) -> None:
+    both = GallerySettings(cluster="head.example:6379", minutiae_on_disk=True)
+    with pytest.raises(SettingsWrong, match="choose between cluster and minutiae_on_disk"):
+        open_at(tmp_path / "dk", gallery=both)
