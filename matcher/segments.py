@@ -8,11 +8,12 @@ As bytes a segment begins with LAYOUT, so that none is read by a program that co
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from matcher.memory import ABSENT, DEPOSITED
 from matcher.minutiae_column import MinutiaeColumn
 from matcher.planes import Planes
 from matcher.register import Handles, Register
-from matcher.slabs import COARSE_KINDS, SLAB_ROWS, Kind
+from matcher.slabs import COARSE_KINDS, SLAB_ROWS, Kind, Slab
 
 SEGMENT_ROWS = 1024
 """Rows of a segment: about 5 MB with minutiae, so 2 ms to copy while nobody may change anything,
@@ -37,6 +38,12 @@ and no more to write again when one of its persons is erased."""
 OPENING_THREADS = 4
 """Threads that take back segments: two for each core of a small machine, as half of them wait for
 the disk."""
+
+ENTERED_AT_ONCE = 64
+"""Segments whose persons are entered together: what a call costs is shared by so many."""
+
+_ENTERED = "masks", "partitions", "ids", "contents", "lengths", "with_face", "faces"
+"""What of a segment is entered: 60 of its 760 bytes per person."""
 
 SEGMENTS_OF_SLAB = SLAB_ROWS // SEGMENT_ROWS
 
@@ -234,56 +241,64 @@ def take_back(columns: Columns, openers: Iterable[Opener]) -> dict[int, bytes]:
     Some threads call the openers, and let go of a segment before they call the next. Minutiae
     are said to be DEPOSITED. Raises ValueError for segments that do not belong here or together.
     """
-    entering, digests = threading.Lock(), dict[int, bytes]()
-
-    def take(opener: Opener) -> None:
-        if (opened := opener()) is not None:
-            segment, digest = opened
-            with entering:
-                _enter(columns, segment)
-                digests[segment.number] = digest
-            _fill(columns, segment)
-
+    digests = dict[int, bytes]()
     with ThreadPoolExecutor(OPENING_THREADS, thread_name_prefix="restore") as pool:
-        for _ in pool.map(take, openers):
-            pass  # Raises what was raised.
+        taken = pool.map(partial(_take, columns), openers)
+        while some := list(islice(taken, ENTERED_AT_ONCE)):
+            found = [one for one in some if one is not None]
+            if found:
+                _enter(columns, [segment for segment, _ in found])
+            digests.update((segment.number, digest) for segment, digest in found)
     _settle(columns.planes)
     return digests
 
 
-def _enter(columns: Columns, segment: Segment) -> None:
-    """Enter the persons of a segment, which _fill() gives their codes."""
-    slabs, number = columns.planes.slabs, segment.number // SEGMENTS_OF_SLAB
-    if not 0 <= number < len(slabs):
-        raise ValueError("a segment belongs into a slab that the outline names")
-    slab = slabs[number]
-    if slab.kind is not segment.kind:
-        raise ValueError("a segment belongs into a slab of its kind")
-    first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
-    places = slice(first, first + SEGMENT_ROWS)
-    live = np.flatnonzero(segment.masks)
-    faces = np.full(SEGMENT_ROWS, ABSENT, np.int64)
-    if columns.faces is not None:
-        faces[segment.with_face] = columns.faces.add_many(segment.faces)
-    minutiae = np.where(segment.lengths[live], DEPOSITED, ABSENT)
-    rows = segment.number * SEGMENT_ROWS + live
-    handles = Handles(minutiae, faces[live])
-    columns.register.enter_many(rows, segment.ids[live], handles, segment.contents[live])
-    slab.partitions[places] = columns.planes.name_partitions(segment.partitions, segment.masks)
-    slab.masks[places] = segment.masks
-    if len(live):
-        slab.used = max(slab.used, first + int(live[-1]) + 1)
-
-
-def _fill(columns: Columns, segment: Segment) -> None:
-    """Copy the codes, nearly all of a segment; several segments at once."""
-    slab = columns.planes.slabs[segment.number // SEGMENTS_OF_SLAB]
-    first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
-    places = slice(first, first + SEGMENT_ROWS)
+def _take(columns: Columns, opener: Opener) -> tuple[Segment, bytes] | None:
+    """Copy the codes of a segment, nearly all of it; what is left of it, and its digest."""
+    if (opened := opener()) is None:
+        return None
+    segment, digest = opened
+    slab, places = _find_places(columns, segment)
     if slab.fine is not None and segment.fine is not None:
         slab.fine[:, _blocks(places, FINE_BLOCK)] = segment.fine
     if slab.coarse is not None and segment.coarse is not None:
         slab.coarse[_blocks(places, COARSE_BLOCK)] = segment.coarse
+    kept = {name: getattr(segment, name).copy() for name in _ENTERED}
+    return replace(segment, fine=None, coarse=None, **kept), digest
+
+
+def _enter(columns: Columns, segments: Sequence[Segment]) -> None:
+    """Enter the persons of some segments whose codes are there."""
+    masks, partitions, ids, contents, lengths, with_face, found = (
+        np.concatenate([getattr(one, name) for one in segments]) for name in _ENTERED
+    )
+    faces = np.full(len(masks), ABSENT, np.int64)
+    if columns.faces is not None:
+        faces[with_face] = columns.faces.add_many(found)
+    live = np.flatnonzero(masks)
+    numbers = np.repeat([one.number for one in segments], SEGMENT_ROWS)
+    rows = numbers * SEGMENT_ROWS + np.arange(len(masks)) % SEGMENT_ROWS
+    handles = Handles(np.where(lengths[live], DEPOSITED, ABSENT), faces[live])
+    columns.register.enter_many(rows[live], ids[live], handles, contents[live])
+    names = columns.planes.name_partitions(partitions, masks)
+    for at, segment in enumerate(segments):
+        slab, places = _find_places(columns, segment)
+        slab.partitions[places] = names[at * SEGMENT_ROWS : (at + 1) * SEGMENT_ROWS]
+        slab.masks[places] = segment.masks
+        used = np.flatnonzero(segment.masks)
+        if len(used):
+            slab.used = max(slab.used, places.start + int(used[-1]) + 1)
+
+
+def _find_places(columns: Columns, segment: Segment) -> tuple[Slab, slice]:
+    """Slab and places of a segment; ValueError if the outline names no such slab."""
+    slabs, number = columns.planes.slabs, segment.number // SEGMENTS_OF_SLAB
+    if not 0 <= number < len(slabs):
+        raise ValueError("a segment belongs into a slab that the outline names")
+    if slabs[number].kind is not segment.kind:
+        raise ValueError("a segment belongs into a slab of its kind")
+    first = segment.number % SEGMENTS_OF_SLAB * SEGMENT_ROWS
+    return slabs[number], slice(first, first + SEGMENT_ROWS)
 
 
 def _settle(planes: Planes) -> None:

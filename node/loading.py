@@ -138,8 +138,9 @@ def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
         return False
     with store.read() as transaction:
         # After an orderly stop nothing is different, and no list of millions has to be read.
-        if not _is_proved(transaction, gallery):
-            _bring_up_to_date(transaction, engine, gallery)
+        if _is_proved(transaction, gallery):
+            return True
+        _bring_up_to_date(transaction, engine, gallery)
         return _is_proved(transaction, gallery)
 
 
