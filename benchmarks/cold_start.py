@@ -50,9 +50,6 @@ STARTS = 3
 ROWS_AT_ONCE = 50_000
 """Of the store, in one statement."""
 
-ERASURE_PERSONS, ERASURE_ROUNDS, ERASED_AT_ONCE = 2_000, 8, 50
-"""A fifth of two segments' persons is erased in so many rounds, with a start after each."""
-
 HITS, PASSES = 24, 8
 """Searches that end at a hit, and of everyone's fine codes."""
 
@@ -207,41 +204,6 @@ def measure_waking(stage: Stage) -> Iterator[Measure]:
     yield from measure_searches(stage, "in_memory", lambda: None)
 
 
-def measure_erasures(folder: Path) -> Iterator[Measure]:
-    """Erase persons, start anew from the snapshot, and look for all who were ever erased.
-
-    A start has whoever was erased out of nowhere but the snapshot; whoever lost his segment's key
-    with a neighbour is enrolled again, as from the store.
-    """
-    population, key = make_population(1), os.urandom(32)
-    living = {number: population.person(number) for number in range(ERASURE_PERSONS)}
-    order = np.random.default_rng(3).permutation(ERASURE_PERSONS).tolist()
-    gallery, gone = Gallery(), list[int]()
-    returned = searches = 0
-    with click.progressbar(range(ERASURE_ROUNDS), label="erasures") as rounds:
-        for number in rounds:
-            for one in living.keys() - set(gallery.list_held()[0].tolist()):
-                gallery.enrol(one, living[one])
-            kept = Snapshot(folder, key, ask_nobody)
-            kept.write(gallery, kept.list_dirty(gallery))
-            for one in order[number * ERASED_AT_ONCE : (number + 1) * ERASED_AT_ONCE]:
-                del living[one]
-                gallery.erase(one)
-                gone.append(one)
-            kept.expire(gallery)
-            again = Snapshot(folder, key, ask_nobody).open()
-            for searched in (gallery, again):
-                for one in gone:
-                    capture = population.capture(one, number)
-                    found = searched.search(capture, threshold=0.0, everyone=False)
-                    returned += any(each.reference_id in gone for each in found)
-                searches += len(gone)
-            gallery = again
-    yield Measure("erased_returned_over_restarts", returned, "", 0.0)
-    yield Measure("erased_searches_over_restarts", searches, "")
-    yield Measure("erasure_restarts", ERASURE_ROUNDS, "")
-
-
 def open_references() -> float:
     """Seconds to decode and enrol OPENED references, without reading and unsealing them."""
     dealt = make_population(1).dealt
@@ -260,7 +222,6 @@ def main(persons: int, folder: Path | None) -> None:
     """Measure a start from a snapshot; needs 1 kB of memory and 5 kB of disk per person."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         found = list(measure(Path(place), persons))
-        found += measure_erasures(Path(place) / "erasures")
     write(
         f"cold_start_{name_size(persons)}",
         found,
