@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.passband import FUNCTIONS, MOMENTS, hear, sift, weigh
+from matcher.smoothing import level, smooth
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
 LIGHT_SPREAD_PX = 6.0
@@ -66,18 +68,22 @@ class RidgeField:
 
 
 def blur(image: Floats, spread: float) -> Floats:
-    """Smooth with a Gaussian of the given standard deviation, mirrored at the border."""
-    smooth = cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
-    return np.asarray(smooth, np.float32)
+    """Smooth with a Gaussian of the given standard deviation, mirrored at the border.
+
+    For small images, of one plane or of several (rows, columns, planes); large ones of one plane
+    are smoothed faster by `matcher.smoothing`.
+    """
+    blurred = cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(blurred, np.float32)
 
 
 def normalise(image: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Even out light and contrast. Returns the flat image and the local contrast in grey levels."""
     grey = image.astype(np.float32)
-    flat = grey - blur(grey, LIGHT_SPREAD_PX)
-    contrast: Floats = np.sqrt(blur(flat * flat, CONTRAST_SPREAD_PX))
-    flat /= np.maximum(contrast, np.float32(CONTRAST_FLOOR_GREY))
-    return np.clip(flat, -CLIP_DEVIATIONS, CLIP_DEVIATIONS, out=flat), contrast
+    flat = grey - smooth(grey, LIGHT_SPREAD_PX)
+    contrast = smooth(flat * flat, CONTRAST_SPREAD_PX)
+    level(flat, contrast, CONTRAST_FLOOR_GREY, CLIP_DEVIATIONS)
+    return flat, contrast
 
 
 def measure(spectra: Complexes) -> RidgeField:
@@ -86,38 +92,45 @@ def measure(spectra: Complexes) -> RidgeField:
     Each round averages over fewer cells, and hears only the waves that fit the round before.
     """
     shape = spectra.shape[:2]
-    power = (np.square(spectra.real) + np.square(spectra.imag)) * waves().weight
-    cells = power.reshape(shape[0] * shape[1], -1)
-    ridges = cells * in_band().reshape(-1)
-    heard = ridges
+    power, whole = weigh(flatten(spectra), wave_weights(), ridge_waves())
+    band = np.ascontiguousarray(wave_functions()[:, ridge_waves()])
+    sums = np.ascontiguousarray(moments()[:, ridge_waves()])
+    heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), band, sums)
     for spread in PERSUASION_SPREADS:
-        energy, cosine, sine, tone = gather(heard, shape)
+        energy, cosine, sine, tone = heard.reshape(MOMENTS, *shape)
         normal, coherence = agree(energy, (cosine, sine), spread)
         frequency = average_frequency(energy, tone, PERIOD_SPREADS * spread)
         turn = np.full_like(normal, ACCEPTED_TURN)
-        heard = ridges * passband((normal, frequency), turn, ACCEPTED_TONE).reshape(ridges.shape)
-    purity = heard.sum(axis=1) / (cells.sum(axis=1) + SILENCE)
+        heard = hear(power, passband((normal, frequency), turn, ACCEPTED_TONE), band, sums)
+    purity = heard[0] / (whole + SILENCE)
     return RidgeField(normal, frequency, coherence, purity.reshape(shape))
 
 
+def flatten(spectra: Complexes) -> Complexes:
+    """Spectra as one row of waves for each window, without a copy where there need be none."""
+    return np.ascontiguousarray(spectra).reshape(-1, waves().radius.size)
+
+
 @lru_cache(maxsize=1)
-def in_band() -> NDArray[np.bool_]:
-    """Which waves may be ridges."""
-    radius = waves().radius
-    return (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
+def ridge_waves() -> NDArray[np.int64]:
+    """Numbers of the waves that may be ridges."""
+    radius = waves().radius.reshape(-1)
+    inside = (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
+    return np.flatnonzero(inside).astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def wave_weights() -> Floats:
+    """How often each wave counts, in the order of `flatten`."""
+    return np.ascontiguousarray(waves().weight.reshape(-1))
 
 
 @lru_cache(maxsize=1)
 def moments() -> Floats:
-    """Columns that sum a cell's power: plain, along the doubled angle (x, y), by frequency."""
+    """Rows that sum a cell's power: plain, along the doubled angle (x, y), by frequency."""
     turned = 2 * waves().angle
-    columns = (np.ones_like(turned), np.cos(turned), np.sin(turned), waves().radius)
-    return np.stack([column.reshape(-1) for column in columns], axis=1)
-
-
-def gather(power: Floats, shape: tuple[int, ...]) -> Floats:
-    """Sum the power of every cell in the ways of `moments`, shape (4, rows, columns)."""
-    return np.ascontiguousarray((power @ moments()).T).reshape(-1, *shape)
+    rows = (np.ones_like(turned), np.cos(turned), np.sin(turned), waves().radius)
+    return np.stack([row.reshape(-1) for row in rows]).astype(np.float32)
 
 
 def agree(energy: Floats, doubled: Sequence[Floats], spread: float) -> tuple[Floats, Floats]:
@@ -127,25 +140,26 @@ def agree(energy: Floats, doubled: Sequence[Floats], spread: float) -> tuple[Flo
     the ridges around it. Returns the normal and how much the cells agree, 0-1.
     """
     calm = 1 / np.sqrt(energy + np.float32(SILENCE))
-    cosine, sine = (blur(part * calm, spread) for part in doubled)
-    mass = blur(energy * calm, spread) + np.float32(SILENCE)
+    around = blur(np.stack([part * calm for part in (*doubled, energy)], axis=2), spread)
+    cosine, sine, mass = (np.ascontiguousarray(around[..., plane]) for plane in range(3))
     normal = (np.arctan2(sine, cosine) / 2).astype(np.float32)
-    return normal, np.hypot(cosine, sine) / mass
+    return normal, np.hypot(cosine, sine) / (mass + np.float32(SILENCE))
 
 
 def average_frequency(energy: Floats, weighted: Floats, spread: float) -> Floats:
     """Average the frequency of the waves by their energy; where there is none, the usual one."""
     filler = np.float32(1e-3)
-    total = blur(weighted, spread) + filler / np.float32(PERIOD_USUAL_PX)
-    return total / (blur(energy, spread) + filler)
+    around = blur(np.stack([weighted, energy], axis=2), spread)
+    total = around[..., 0] + filler / np.float32(PERIOD_USUAL_PX)
+    return total / (around[..., 1] + filler)
 
 
 def passband(ridge: tuple[Floats, Floats], turn: Floats, tone: float) -> Floats:
-    """How much of each wave belongs to ridges of this normal and frequency, 0-1.
+    """Which waves belong to ridges of this normal and frequency, as `hear` and `sift` take it.
 
     A bell of width `turn` over the angle to the normal times a bell of width `tone` over the
-    logarithm of the frequency. Its exponent is linear in functions of the wave, so that one
-    matrix product gives all of it. Returns shape (rows, columns, *waves).
+    logarithm of the frequency. The logarithm (to base two) of this share is the product of what
+    is returned here, shape (cells, FUNCTIONS), and of `wave_functions`.
     """
     normal, own = ridge[0], np.log(ridge[1])
     sharp = 1 / (2 * turn * turn)
@@ -157,14 +171,13 @@ def passband(ridge: tuple[Floats, Floats], turn: Floats, tone: float) -> Floats:
         2 * own / wide,
         np.full_like(own, -1 / wide),
     )
-    exponent = np.stack([cell.reshape(-1) for cell in cells], axis=1) @ wave_functions()
-    shape = (*normal.shape, *waves().radius.shape)
-    return np.exp(exponent, out=exponent).reshape(shape)
+    exponents = np.stack([cell.reshape(-1) for cell in cells], axis=1)
+    return np.asarray(exponents / np.float32(np.log(2)), np.float32)
 
 
 @lru_cache(maxsize=1)
 def wave_functions() -> Floats:
-    """Functions of the waves that make up the exponent of `passband`, shape (5, waves)."""
+    """Functions of the waves that make up the exponent of `passband`, shape (FUNCTIONS, waves)."""
     turned = 2 * waves().angle
     tone = np.log(np.maximum(waves().radius, 1e-3))
     functions = (np.cos(turned), np.sin(turned), np.ones_like(tone), tone, tone**2)
@@ -180,15 +193,27 @@ def enhance(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) -> F
     planes = np.zeros((3, *mask.shape), np.float32)
     if not mask.any():
         return planes
+    kept, place = keep(spectra, field, mask)
+    for plane, share in zip(planes, companions(), strict=True):
+        plane[place] = synthesise(kept * share, plane[place].shape)
+    return planes
+
+
+def keep(
+    spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]
+) -> tuple[Complexes, tuple[slice, slice]]:
+    """The waves of the field alone, of all windows that see the finger.
+
+    Returns them as spectra, and the rows and columns of the picture that these make up.
+    """
     rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
     columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
     area = (rows, columns)
     turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area])
-    kept = spectra[area] * passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
-    shape = mask[pixel_rows, pixel_columns].shape
-    for plane, share in enumerate(companions()):
-        planes[plane, pixel_rows, pixel_columns] = synthesise(kept * share, shape)
-    return planes
+    cells = passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
+    seen = spectra[area]
+    kept = sift(flatten(seen), cells, wave_functions()).reshape(seen.shape)
+    return kept, (pixel_rows, pixel_columns)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,124 @@
+"""Inner loops over the waves of all windows: how loud they are, and which belong to ridges.
+
+How much of a wave belongs to a ridge is two to the power of an exponent. The exponent is linear in
+functions of the wave, with coefficients of the window, so that it is a few products.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Complexes = NDArray[np.complex64]
+Places = NDArray[np.int64]
+
+FUNCTIONS = 5
+"""Functions of a wave that make up its exponent."""
+
+MOMENTS = 4
+"""Sums that are taken of a window's power."""
+
+LEAST = np.float32(-120)
+"""Exponents below this are raised to it: 2**-120 is next to nothing, and still a float32."""
+
+ROUNDING = {"contract", "nsz"}
+"""What the compiler may do: add and multiply in one, and care nothing about the sign of zero."""
+
+SUMMING = {*ROUNDING, "reassoc"}
+"""For sums of waves also another order: eight sums side by side, added up at the end."""
+
+# Two to the power of a fraction, as its Taylor series: between -1/2 and 1/2 off by 1.2e-7.
+_C1, _C2, _C3, _C4, _C5, _C6 = (
+    np.float32(np.log(2) ** power / factorial)
+    for power, factorial in zip(range(1, 7), (1, 2, 6, 24, 120, 720), strict=True)
+)
+_HALF, _ONE = np.float32(0.5), np.float32(1)
+_BIAS, _SHIFT = np.int32(127), np.int32(23)
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def _raise(exponent):  # type: ignore[no-untyped-def]
+    """Two to the power of a float32, at least LEAST."""
+    bounded = max(exponent, LEAST)
+    whole = np.floor(bounded + _HALF)
+    part = bounded - whole
+    series = _C3 + part * (_C4 + part * (_C5 + part * _C6))
+    series = _ONE + part * (_C1 + part * (_C2 + part * series))
+    # The exponent's bits of a float32: bits 23 to 30, with 127 for zero.
+    return series * np.int32((np.int32(whole) + _BIAS) << _SHIFT).view(np.float32)
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def _pass(cells: Floats, functions: Floats, band: Floats, cell: int) -> None:
+    """Fill the share of each wave, 0-1, that belongs to the ridges of a cell."""
+    a, b, c = cells[cell, 0], cells[cell, 1], cells[cell, 2]
+    d, e = cells[cell, 3], cells[cell, 4]
+    for wave in range(len(band)):
+        exponent = a * functions[0, wave] + b * functions[1, wave] + c * functions[2, wave]
+        exponent += d * functions[3, wave] + e * functions[4, wave]
+        band[wave] = _raise(exponent)
+
+
+@njit(nogil=True, cache=True, fastmath=SUMMING)
+def _add_up(power: Floats, band: Floats, moments: Floats, at: tuple[int, Floats]) -> None:
+    """Sums of a cell's power as far as it is heard. at: cell; result (MOMENTS, cells)."""
+    cell, sums = at
+    one, two, three, four = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for wave in range(len(band)):
+        heard = power[cell, wave] * band[wave]
+        one += heard
+        two += heard * moments[1, wave]
+        three += heard * moments[2, wave]
+        four += heard * moments[3, wave]
+    sums[0, cell], sums[1, cell], sums[2, cell], sums[3, cell] = one, two, three, four
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def hear(power: Floats, cells: Floats, functions: Floats, moments: Floats) -> Floats:
+    """Sums of the power that belongs to the ridges of each cell, shape (MOMENTS, cells).
+
+    power: (cells, waves). cells: coefficients of the exponent, (cells, FUNCTIONS); without rows,
+    all of the power is heard. functions: (FUNCTIONS, waves). moments: what each sum multiplies the
+    waves by, (MOMENTS, waves), the first of them ones.
+    """
+    sums = np.empty((MOMENTS, len(power)), np.float32)
+    band = np.ones(power.shape[1], np.float32)
+    for cell in range(len(power)):
+        if len(cells):
+            _pass(cells, functions, band, cell)
+        _add_up(power, band, moments, (cell, sums))
+    return sums
+
+
+@njit(nogil=True, cache=True, fastmath=SUMMING)
+def weigh(spectra: Complexes, weights: Floats, chosen: Places) -> tuple[Floats, Floats]:
+    """Power of the chosen waves, (cells, chosen), and of all waves together, (cells,).
+
+    spectra: (cells, waves). weights: (waves,), how often each counts. chosen: numbers of waves.
+    """
+    whole = np.empty(len(spectra), np.float32)
+    power = np.empty((len(spectra), len(chosen)), np.float32)
+    all_of_it = np.empty(len(weights), np.float32)
+    for cell in range(len(spectra)):
+        for wave in range(len(weights)):
+            one = spectra[cell, wave]
+            all_of_it[wave] = weights[wave] * (one.real * one.real + one.imag * one.imag)
+        whole[cell] = all_of_it.sum()
+        for number in range(len(chosen)):
+            power[cell, number] = all_of_it[chosen[number]]
+    return power, whole
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def sift(spectra: Complexes, cells: Floats, functions: Floats) -> Complexes:
+    """The waves of each cell as far as they belong to its ridges, shape (cells, waves)."""
+    kept = np.empty(spectra.shape, np.complex64)
+    band = np.empty(spectra.shape[1], np.float32)
+    for cell in range(len(spectra)):
+        _pass(cells, functions, band, cell)
+        for wave in range(spectra.shape[1]):
+            one = spectra[cell, wave]
+            kept[cell, wave] = complex(one.real * band[wave], one.imag * band[wave])
+    return kept
