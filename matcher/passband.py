@@ -35,6 +35,7 @@ _C1, _C2, _C3, _C4, _C5, _C6 = (
     for power, factorial in zip(range(1, 7), (1, 2, 6, 24, 120, 720), strict=True)
 )
 _HALF, _ONE = np.float32(0.5), np.float32(1)
+_BITS = np.float32(1 / np.log(2))
 _BIAS, _SHIFT = np.int32(127), np.int32(23)
 
 
@@ -48,6 +49,62 @@ def _raise(exponent):  # type: ignore[no-untyped-def]
     series = _ONE + part * (_C1 + part * (_C2 + part * series))
     # The exponent's bits of a float32: bits 23 to 30, with 127 for zero.
     return series * np.int32((np.int32(whole) + _BIAS) << _SHIFT).view(np.float32)
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def calm(sums: Floats, silence: np.float32) -> tuple[Floats, Floats]:
+    """What neighbours are told of each cell: its direction, and its frequency.
+
+    sums: (MOMENTS, cells). Returns the directions, (cells, 3): doubled cosine and sine, and their
+    weight, by amplitude and not by energy, so that a scratch or a blot does not outvote the ridges
+    around it; and the frequencies, (cells, 2): times energy, and the energy.
+    """
+    count = sums.shape[1]
+    directions = np.empty((count, 3), np.float32)
+    frequencies = np.empty((count, 2), np.float32)
+    for cell in range(count):
+        energy = sums[0, cell]
+        share = np.float32(1) / np.sqrt(energy + silence)
+        directions[cell, 0] = sums[1, cell] * share
+        directions[cell, 1] = sums[2, cell] * share
+        directions[cell, 2] = energy * share
+        frequencies[cell, 0], frequencies[cell, 1] = sums[3, cell], energy
+    return directions, frequencies
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def agree(directions: Floats, silence: np.float32) -> tuple[Floats, Floats]:
+    """The doubled normals, (2, cells), cosine and sine, and the coherence, (cells,), of directions
+    as from calm(), after they were averaged. Where there are none, the normal lies along x."""
+    count = len(directions)
+    doubled = np.empty((2, count), np.float32)
+    coherence = np.empty(count, np.float32)
+    for cell in range(count):
+        cosine, sine = directions[cell, 0], directions[cell, 1]
+        length = np.sqrt(cosine * cosine + sine * sine)
+        has_one = length > 0
+        doubled[0, cell] = cosine / length if has_one else np.float32(1)
+        doubled[1, cell] = sine / length if has_one else np.float32(0)
+        coherence[cell] = length / (directions[cell, 2] + silence)
+    return doubled, coherence
+
+
+@njit(nogil=True, cache=True, fastmath=ROUNDING)
+def lean(doubled: Floats, frequency: Floats, turn: Floats, tone: np.float32) -> Floats:
+    """Coefficients of the exponent of a passband, shape (cells, FUNCTIONS).
+
+    A bell of width `turn` (cells,) over the angle to the normal times a bell of width `tone` over
+    the logarithm of the frequency (cells,). doubled: cosine and sine of twice the normal's angle.
+    """
+    cells = np.empty((len(frequency), FUNCTIONS), np.float32)
+    flat = _BITS / (2 * tone * tone)
+    for cell in range(len(frequency)):
+        sharp = _BITS / (2 * turn[cell] * turn[cell])
+        own = np.log(frequency[cell])
+        cells[cell, 0], cells[cell, 1] = sharp * doubled[0, cell], sharp * doubled[1, cell]
+        cells[cell, 2] = -sharp - own * own * flat
+        cells[cell, 3], cells[cell, 4] = 2 * own * flat, -flat
+    return cells
 
 
 @njit(nogil=True, cache=True, fastmath=ROUNDING)

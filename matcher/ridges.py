@@ -6,7 +6,6 @@ fields are those of the ridge's normal in image rows (y downwards), modulo half 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.passband import FUNCTIONS, MOMENTS, hear, sift, weigh
+from matcher.passband import FUNCTIONS, agree, calm, hear, lean, sift, weigh
 from matcher.smoothing import level, smooth
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
@@ -96,14 +95,18 @@ def measure(spectra: Complexes) -> RidgeField:
     band = np.ascontiguousarray(wave_functions()[:, ridge_waves()])
     sums = np.ascontiguousarray(moments()[:, ridge_waves()])
     heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), band, sums)
+    turn = np.full(len(power), ACCEPTED_TURN, np.float32)
     for spread in PERSUASION_SPREADS:
-        energy, cosine, sine, tone = heard.reshape(MOMENTS, *shape)
-        normal, coherence = agree(energy, (cosine, sine), spread)
-        frequency = average_frequency(energy, tone, PERIOD_SPREADS * spread)
-        turn = np.full_like(normal, ACCEPTED_TURN)
-        heard = hear(power, passband((normal, frequency), turn, ACCEPTED_TONE), band, sums)
+        directions, frequencies = calm(heard, np.float32(SILENCE))
+        around = blur(directions.reshape(*shape, -1), spread).reshape(directions.shape)
+        doubled, coherence = agree(around, np.float32(SILENCE))
+        frequency = average_frequency(frequencies.reshape(*shape, -1), PERIOD_SPREADS * spread)
+        exponents = lean(doubled, frequency.reshape(-1), turn, np.float32(ACCEPTED_TONE))
+        heard = hear(power, exponents, band, sums)
     purity = heard[0] / (whole + SILENCE)
-    return RidgeField(normal, frequency, coherence, purity.reshape(shape))
+    normal = np.arctan2(doubled[1], doubled[0]) / 2
+    cells = (one.reshape(shape) for one in (normal, frequency, coherence, purity))
+    return RidgeField(*cells)
 
 
 def flatten(spectra: Complexes) -> Complexes:
@@ -133,51 +136,21 @@ def moments() -> Floats:
     return np.stack([row.reshape(-1) for row in rows]).astype(np.float32)
 
 
-def agree(energy: Floats, doubled: Sequence[Floats], spread: float) -> tuple[Floats, Floats]:
-    """Average the directions of all waves over neighbouring cells.
+def average_frequency(frequencies: Floats, spread: float) -> Floats:
+    """Average the frequency of the waves by their energy; where there is none, the usual one.
 
-    A cell counts by its amplitude, not its energy, so that a scratch or a blot does not outvote
-    the ridges around it. Returns the normal and how much the cells agree, 0-1.
+    frequencies: those of `calm`, shape (rows, columns, 2).
     """
-    calm = 1 / np.sqrt(energy + np.float32(SILENCE))
-    around = blur(np.stack([part * calm for part in (*doubled, energy)], axis=2), spread)
-    cosine, sine, mass = (np.ascontiguousarray(around[..., plane]) for plane in range(3))
-    normal = (np.arctan2(sine, cosine) / 2).astype(np.float32)
-    return normal, np.hypot(cosine, sine) / (mass + np.float32(SILENCE))
-
-
-def average_frequency(energy: Floats, weighted: Floats, spread: float) -> Floats:
-    """Average the frequency of the waves by their energy; where there is none, the usual one."""
     filler = np.float32(1e-3)
-    around = blur(np.stack([weighted, energy], axis=2), spread)
+    around = blur(frequencies, spread)
     total = around[..., 0] + filler / np.float32(PERIOD_USUAL_PX)
-    return total / (around[..., 1] + filler)
-
-
-def passband(ridge: tuple[Floats, Floats], turn: Floats, tone: float) -> Floats:
-    """Which waves belong to ridges of this normal and frequency, as `hear` and `sift` take it.
-
-    A bell of width `turn` over the angle to the normal times a bell of width `tone` over the
-    logarithm of the frequency. The logarithm (to base two) of this share is the product of what
-    is returned here, shape (cells, FUNCTIONS), and of `wave_functions`.
-    """
-    normal, own = ridge[0], np.log(ridge[1])
-    sharp = 1 / (2 * turn * turn)
-    wide = np.float32(2 * tone**2)
-    cells = (
-        sharp * np.cos(2 * normal),
-        sharp * np.sin(2 * normal),
-        -sharp - own * own / wide,
-        2 * own / wide,
-        np.full_like(own, -1 / wide),
-    )
-    exponents = np.stack([cell.reshape(-1) for cell in cells], axis=1)
-    return np.asarray(exponents / np.float32(np.log(2)), np.float32)
+    result: Floats = total / (around[..., 1] + filler)
+    return result
 
 
 @lru_cache(maxsize=1)
 def wave_functions() -> Floats:
-    """Functions of the waves that make up the exponent of `passband`, shape (FUNCTIONS, waves)."""
+    """Functions of the waves that make up the exponent of `lean`, shape (FUNCTIONS, waves)."""
     turned = 2 * waves().angle
     tone = np.log(np.maximum(waves().radius, 1e-3))
     functions = (np.cos(turned), np.sin(turned), np.ones_like(tone), tone, tone**2)
@@ -209,10 +182,12 @@ def keep(
     rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
     columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
     area = (rows, columns)
-    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area])
-    cells = passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
+    normal, frequency = field.normal[area].reshape(-1), field.frequency[area].reshape(-1)
+    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area].reshape(-1))
+    doubled = np.stack([np.cos(2 * normal), np.sin(2 * normal)])
+    exponents = lean(doubled, frequency, turn, np.float32(KEPT_TONE))
     seen = spectra[area]
-    kept = sift(flatten(seen), cells, wave_functions()).reshape(seen.shape)
+    kept = sift(flatten(seen), exponents, wave_functions()).reshape(seen.shape)
     return kept, (pixel_rows, pixel_columns)
 
 
