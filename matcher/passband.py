@@ -169,13 +169,21 @@ def weigh(spectra: Complexes, weights: Floats, chosen: Places) -> tuple[Floats, 
 
 
 @njit(nogil=True, cache=True, fastmath=ROUNDING)
-def sift(spectra: Complexes, cells: Floats, functions: Floats) -> Complexes:
-    """The waves of each cell as far as they belong to its ridges, shape (cells, waves)."""
-    kept = np.empty(spectra.shape, np.complex64)
-    band = np.empty(spectra.shape[1], np.float32)
-    for cell in range(len(spectra)):
-        _pass(cells, functions, band, cell)
-        for wave in range(spectra.shape[1]):
-            one = spectra[cell, wave]
-            kept[cell, wave] = complex(one.real * band[wave], one.imag * band[wave])
+def sift(
+    spectra: Complexes, corner: tuple[int, int], cells: Floats, functions: Floats
+) -> Complexes:
+    """The waves of an area of cells as far as they belong to its ridges, of the area's shape.
+
+    spectra: (rows, columns, waves). corner: row and column where the area begins. cells:
+    coefficients of the exponents of the area, shape (rows, columns, FUNCTIONS).
+    """
+    rows, columns, _ = cells.shape
+    kept = np.empty((rows, columns, spectra.shape[2]), np.complex64)
+    band = np.empty(spectra.shape[2], np.float32)
+    for row in range(rows):
+        for column in range(columns):
+            _pass(cells[row], functions, band, column)
+            for wave in range(len(band)):
+                one = spectra[corner[0] + row, corner[1] + column, wave]
+                kept[row, column, wave] = complex(one.real * band[wave], one.imag * band[wave])
     return kept

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.passband import FUNCTIONS, agree, calm, hear, lean, sift, weigh
-from matcher.smoothing import level, smooth
+from matcher.smoothing import average, level, smooth
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
 LIGHT_SPREAD_PX = 6.0
@@ -91,7 +91,8 @@ def measure(spectra: Complexes) -> RidgeField:
     Each round averages over fewer cells, and hears only the waves that fit the round before.
     """
     shape = spectra.shape[:2]
-    power, whole = weigh(flatten(spectra), wave_weights(), ridge_waves())
+    cells = spectra.reshape(shape[0] * shape[1], -1)
+    power, whole = weigh(cells, wave_weights(), ridge_waves())
     band = np.ascontiguousarray(wave_functions()[:, ridge_waves()])
     sums = np.ascontiguousarray(moments()[:, ridge_waves()])
     heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), band, sums)
@@ -105,13 +106,8 @@ def measure(spectra: Complexes) -> RidgeField:
         heard = hear(power, exponents, band, sums)
     purity = heard[0] / (whole + SILENCE)
     normal = np.arctan2(doubled[1], doubled[0]) / 2
-    cells = (one.reshape(shape) for one in (normal, frequency, coherence, purity))
-    return RidgeField(*cells)
-
-
-def flatten(spectra: Complexes) -> Complexes:
-    """Spectra as one row of waves for each window, without a copy where there need be none."""
-    return np.ascontiguousarray(spectra).reshape(-1, waves().radius.size)
+    parts = (normal, frequency, coherence, purity)
+    return RidgeField(*(part.reshape(shape) for part in parts))
 
 
 @lru_cache(maxsize=1)
@@ -124,7 +120,7 @@ def ridge_waves() -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def wave_weights() -> Floats:
-    """How often each wave counts, in the order of `flatten`."""
+    """How often each wave counts, as one row."""
     return np.ascontiguousarray(waves().weight.reshape(-1))
 
 
@@ -186,9 +182,11 @@ def keep(
     turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area].reshape(-1))
     doubled = np.stack([np.cos(2 * normal), np.sin(2 * normal)])
     exponents = lean(doubled, frequency, turn, np.float32(KEPT_TONE))
-    seen = spectra[area]
-    kept = sift(flatten(seen), exponents, wave_functions()).reshape(seen.shape)
-    return kept, (pixel_rows, pixel_columns)
+    shape = field.normal[area].shape
+    flat = spectra.reshape(*spectra.shape[:2], -1)
+    corner = rows.start, columns.start
+    kept = sift(flat, corner, exponents.reshape(*shape, -1), wave_functions())
+    return kept.reshape(*shape, *spectra.shape[2:]), (pixel_rows, pixel_columns)
 
 
 @lru_cache(maxsize=1)
@@ -220,8 +218,7 @@ def spread_to_pixels(cells: Floats, shape: tuple[int, int]) -> Floats:
 
 def gather_in_cells(image: Floats, cells: Floats) -> Floats:
     """Average an image over the cells of a field's grid."""
-    small = cv2.resize(image, cells.shape[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    return average(image, cells.shape)
 
 
 def doubled_normals(field: RidgeField, shape: tuple[int, int]) -> Floats:

@@ -56,6 +56,13 @@ def smooth(image: Floats, spread: float) -> Floats:
     return result
 
 
+def average(image: Floats, shape: tuple[int, ...]) -> Floats:
+    """Means of an image over the equal parts of it that a coarser grid of this shape has."""
+    rows, columns = (share(*lengths) for lengths in zip(image.shape, shape, strict=True))
+    turned = mix(np.ascontiguousarray(mix(image, rows).T), columns)
+    return np.ascontiguousarray(turned.T)
+
+
 def mix(source: Floats, mixture: Mixture) -> Floats:
     """Rows mixed from rows."""
     result = np.empty((len(mixture.places), source.shape[1]), np.float32)
@@ -98,6 +105,20 @@ def plan(length: int, spread: float) -> tuple[Mixture, ...]:
     return there, weigh(places, kept[taken], half, taken)
 
 
+@lru_cache(maxsize=256)
+def share(length: int, parts: int) -> Mixture:
+    """The rows under each of several equal parts of a length; cut rows count as far as they lie in.
+
+    >>> share(3, 2).weights[:, :3].round(3).tolist()
+    [[0.667, 0.333, 0.0], [0.333, 0.667, 0.0]]
+    """
+    size = length / parts
+    begins = (np.arange(parts) * size)[:, None]
+    rows = begins.astype(np.int64) + np.arange(int(size) + 2)
+    inside = np.minimum(rows + 1, begins + size) - np.maximum(rows, begins)
+    return fill_up(np.minimum(rows, length - 1), np.maximum(inside, 0) / size)
+
+
 def reach_of(spread: float) -> int:
     """Pixels to either side that a Gaussian is taken over."""
     return (round(2 * REACH * spread + 1) | 1) // 2
@@ -118,9 +139,14 @@ def weigh(centres: Places, near: Places, spread: float, rows: Places) -> Mixture
     """The Gaussian around each centre over the places near it, which the given rows stand for."""
     bell = np.exp(-0.5 * ((near - centres[:, None]) / spread) ** 2)
     bell /= bell.sum(axis=1, keepdims=True)
-    spare = [(0, 0), (0, -bell.shape[1] % GROUP)]
-    weights = np.pad(bell, spare).astype(np.float32)
-    return Mixture(np.pad(rows, spare).astype(np.int64), weights)
+    return fill_up(rows, bell)
+
+
+def fill_up(rows: Places, weights: NDArray[np.float64]) -> Mixture:
+    """A mixture of rows, filled up with weights of nothing."""
+    spare = [(0, 0), (0, -weights.shape[1] % GROUP)]
+    padded = np.pad(weights, spare).astype(np.float32)
+    return Mixture(np.pad(rows, spare).astype(np.int64), padded)
 
 
 @njit(nogil=True, cache=True, fastmath=ROUNDING)
