@@ -97,11 +97,11 @@ def plan(length: int, spread: float) -> tuple[Mixture, ...]:
         return (weigh(places, near, spread, mirror(near, length)),)
     half = spread / float(np.sqrt(2))
     reach = reach_of(half)
-    beyond = reach // STRIDE_PX + 1
-    kept = STRIDE_PX * np.arange(-beyond, (length - 1) // STRIDE_PX + beyond + 2)
+    beyond = -(-reach // STRIDE_PX)
+    kept = STRIDE_PX * np.arange(1 - beyond, (length - 1) // STRIDE_PX + beyond + 1)
     near = kept[:, None] + np.arange(-reach, reach + 1)
     there = weigh(kept, near, half, mirror(near, length))
-    taken = places[:, None] // STRIDE_PX + np.arange(2 * beyond + 1)
+    taken = places[:, None] // STRIDE_PX + np.arange(2 * beyond)
     return there, weigh(places, kept[taken], half, taken)
 
 
