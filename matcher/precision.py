@@ -61,12 +61,10 @@ def in_floats(content: bytes) -> bytes:
     nodes = list(drop_roundings(graph.node, arrays, set(floats)))
     used = {name for node in nodes for name in node.input}
     kept = {name: one for name, one in (arrays | floats).items() if name in used}
-    for field, values in (
-        (graph.node, nodes),
-        (graph.initializer, [onnx.numpy_helper.from_array(kept[name], name) for name in kept]),
-    ):
-        del field[:]
-        field.extend(values)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.initializer[:]
+    graph.initializer.extend(onnx.numpy_helper.from_array(kept[name], name) for name in kept)
     return bytes(model.SerializeToString())
 
 

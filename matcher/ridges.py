@@ -93,9 +93,8 @@ def measure(spectra: Complexes) -> RidgeField:
     shape = spectra.shape[:2]
     cells = spectra.reshape(shape[0] * shape[1], -1)
     power, whole = weigh(cells, wave_weights(), ridge_waves())
-    band = np.ascontiguousarray(wave_functions()[:, ridge_waves()])
-    sums = np.ascontiguousarray(moments()[:, ridge_waves()])
-    heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), band, sums)
+    functions, sums = ridge_tables()
+    heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), functions, sums)
     turn = np.full(len(power), ACCEPTED_TURN, np.float32)
     for spread in PERSUASION_SPREADS:
         directions, frequencies = calm(heard, np.float32(SILENCE))
@@ -103,7 +102,7 @@ def measure(spectra: Complexes) -> RidgeField:
         doubled, coherence = agree(around, np.float32(SILENCE))
         frequency = average_frequency(frequencies.reshape(*shape, -1), PERIOD_SPREADS * spread)
         exponents = lean(doubled, frequency.reshape(-1), turn, np.float32(ACCEPTED_TONE))
-        heard = hear(power, exponents, band, sums)
+        heard = hear(power, exponents, functions, sums)
     purity = heard[0] / (whole + SILENCE)
     normal = np.arctan2(doubled[1], doubled[0]) / 2
     parts = (normal, frequency, coherence, purity)
@@ -116,6 +115,13 @@ def ridge_waves() -> NDArray[np.int64]:
     radius = waves().radius.reshape(-1)
     inside = (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
     return np.flatnonzero(inside).astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def ridge_tables() -> tuple[Floats, Floats]:
+    """The columns of `wave_functions` and of `moments` for the waves that may be ridges."""
+    one, two = (table[:, ridge_waves()] for table in (wave_functions(), moments()))
+    return np.ascontiguousarray(one), np.ascontiguousarray(two)
 
 
 @lru_cache(maxsize=1)
@@ -164,7 +170,7 @@ def enhance(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) -> F
         return planes
     kept, place = keep(spectra, field, mask)
     for plane, share in zip(planes, companions(), strict=True):
-        plane[place] = synthesise(kept * share, plane[place].shape)
+        plane[place] = synthesise(kept, plane[place].shape, share)
     return planes
 
 

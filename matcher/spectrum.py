@@ -124,13 +124,17 @@ def analyse(image: Floats) -> Complexes:
     return spectra
 
 
-def synthesise(spectra: Complexes, shape: tuple[int, int]) -> Floats:
+def synthesise(
+    spectra: Complexes, shape: tuple[int, int], share: Complexes | None = None
+) -> Floats:
     """Add all windows' waves up to an image of the given shape; the inverse of `analyse`.
 
-    The result is exact for images inside the ridge band.
+    The result is exact for images inside the ridge band. share: what each wave is multiplied by
+    before, of the shape of one window's waves; None for one.
     """
     image = np.zeros(shape, np.float32)
-    _synthesise(spectra, np.ascontiguousarray(axis_functions().T), image)
+    taken = np.ones(waves().weight.shape, np.complex64) if share is None else share
+    _synthesise(spectra, taken, np.ascontiguousarray(axis_functions().T), image)
     return image
 
 
@@ -276,7 +280,7 @@ def _write_waves(sums: Floats, spectra: Complexes, at: tuple[int, int, int]) -> 
 
 
 @njit(nogil=True, cache=True, fastmath=ROUNDING)
-def _synthesise(spectra: Complexes, functions: Floats, image: Floats) -> None:
+def _synthesise(spectra: Complexes, share: Complexes, functions: Floats, image: Floats) -> None:
     """Add the waves of all windows to an image. functions: as in analyse, but (HALF_PX, LANES)."""
     width = image.shape[1]
     steps_y, steps_x = spectra.shape[:2]
@@ -289,7 +293,7 @@ def _synthesise(spectra: Complexes, functions: Floats, image: Floats) -> None:
         rows = min(BLOCK, steps_y - first)
         turned[:] = 0
         for column in range(steps_x):
-            _read_waves(spectra, sums, (first, rows, column))
+            _read_waves(spectra, share, sums, (first, rows, column))
             for near in range(HALF_PX):
                 _lay_both(functions, sums, turned, (near, column * STEP_PX, rows * LANES))
         for row in range(rows):
@@ -302,8 +306,10 @@ def _synthesise(spectra: Complexes, functions: Floats, image: Floats) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=ROUNDING)
-def _read_waves(spectra: Complexes, sums: Floats, at: tuple[int, int, int]) -> None:
-    """Take waves apart into products of cosines and sines. at: first row, rows, column.
+def _read_waves(
+    spectra: Complexes, share: Complexes, sums: Floats, at: tuple[int, int, int]
+) -> None:
+    """Take shares of waves apart into products of cosines and sines. at: first row, rows, column.
 
     A wave beside the middle column stands for its mirror image as well and counts twice.
     """
@@ -311,13 +317,14 @@ def _read_waves(spectra: Complexes, sums: Floats, at: tuple[int, int, int]) -> N
     for row in range(rows):
         for across in range(WAVES):
             twice = np.float32(1 if across == 0 else 2)
-            middle = spectra[first + row, column, across, HARMONICS]
+            middle = spectra[first + row, column, across, HARMONICS] * share[across, HARMONICS]
             lane = row * LANES
             sums[across, lane] = twice * middle.real
             sums[across + WAVES, lane] = -twice * middle.imag
             for down in range(1, WAVES):
-                one = spectra[first + row, column, across, HARMONICS + down]
-                two = spectra[first + row, column, across, HARMONICS - down]
+                below, above = HARMONICS + down, HARMONICS - down
+                one = spectra[first + row, column, across, below] * share[across, below]
+                two = spectra[first + row, column, across, above] * share[across, above]
                 lane = row * LANES + down
                 sums[across, lane] = twice * (one.real + two.real)
                 sums[across, lane + WAVES] = twice * (two.imag - one.imag)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from matcher import precision
@@ -21,7 +24,7 @@ def run(content: bytes, name: str, value: Floats) -> Floats:
 
 def quantised(zero: int) -> bytes:
     """One product of a row with a matrix of bytes, whose result is rounded in steps of 0.1."""
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "codes": np.array([[1, -2], [3, 4]], np.int8),
         "scales": np.array([0.5, 2.0], np.float32),
         "zeros": np.zeros(2, np.int8),

@@ -75,3 +75,11 @@ def test_a_wave_of_the_ridge_band_comes_back(
     back = synthesise(analyse(wave.astype(np.float32)), shape)
     inner = (slice(24, -24), slice(24, -24))
     assert np.abs(back[inner] - wave[inner]).max() < 0.12
+
+
+def test_a_share_of_the_waves_is_taken_on_the_way_back() -> None:
+    rng = np.random.default_rng(6)
+    spectra = analyse(rng.normal(size=(70, 83)).astype(np.float32))
+    share = (rng.normal(size=waves().weight.shape) + 1j * waves().y).astype(np.complex64)
+    taken = synthesise(spectra * share, (70, 83))
+    assert synthesise(spectra, (70, 83), share) == pytest.approx(taken, abs=1e-5)
