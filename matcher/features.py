@@ -16,16 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.extraction import View, look
-from matcher.ridges import (
-    KEPT_TONE,
-    KEPT_TURN,
-    KEPT_TURN_UNSURE,
-    RidgeField,
-    blur,
-    gather_in_cells,
-    occupied,
-    passband,
-)
+from matcher.ridges import RidgeField, gather_in_cells, keep
+from matcher.smoothing import level, smooth
 from matcher.spectrum import Complexes, Floats, synthesise
 from matcher.trace import Trace, show
 from matcher.vocabulary import FingerSample
@@ -90,21 +82,16 @@ def keep_ridges(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) 
     wave = np.zeros(mask.shape, np.float32)
     if not mask.any():
         return wave
-    rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
-    columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
-    area = (rows, columns)
-    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area])
-    kept = spectra[area] * passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
-    inside = mask[pixel_rows, pixel_columns]
-    wave[pixel_rows, pixel_columns] = synthesise(kept, inside.shape) * inside
+    kept, place = keep(spectra, field, mask)
+    wave[place] = synthesise(kept, wave[place].shape) * mask[place]
     return wave
 
 
 def even_out(wave: Floats) -> Floats:
     """Bring a ridge wave to amplitude one wherever there is one."""
-    amplitude = np.sqrt(2 * blur(wave * wave, AMPLITUDE_SPREAD_PX))
-    even = wave / np.maximum(amplitude, np.float32(AMPLITUDE_FLOOR))
-    return np.asarray(np.clip(even, -LOUDEST, LOUDEST), np.float32)
+    even = wave.copy()
+    level(even, smooth(2 * wave * wave, AMPLITUDE_SPREAD_PX), AMPLITUDE_FLOOR, LOUDEST)
+    return even
 
 
 def shrink_wave(ridges: Floats) -> NDArray[np.int8]:

@@ -83,9 +83,11 @@ class PoseFinder:
 
 def pad(flow: Floats) -> Floats:
     """Surround a flow with nothing: the margin, and what the network needs to halve evenly."""
-    beyond = [(-(length + 2 * MARGIN_CELLS)) % MULTIPLE_CELLS for length in flow.shape[1:]]
-    sides = [(MARGIN_CELLS, MARGIN_CELLS + extra) for extra in beyond]
-    return np.pad(flow, [(0, 0), *sides])
+    rows, columns = flow.shape[1:]
+    beyond = [-(-(length + 2 * MARGIN_CELLS) // MULTIPLE_CELLS) for length in (rows, columns)]
+    wide = np.zeros((len(flow), *(MULTIPLE_CELLS * count for count in beyond)), np.float32)
+    wide[:, MARGIN_CELLS : MARGIN_CELLS + rows, MARGIN_CELLS : MARGIN_CELLS + columns] = flow
+    return wide
 
 
 def decode(votes: Floats) -> Pose:
@@ -112,7 +114,8 @@ def decode_several(votes: Floats, count: int) -> tuple[Pose, ...]:
 def read_peak(votes: Floats, share: Floats, near: tuple[slice, slice]) -> Pose:
     """The mean of the votes of one peak; without any votes left, their place and confidence 0."""
     weight = share[near] + np.float32(1e-12)
-    rows, columns = (np.asarray(axis)[near] for axis in np.indices(share.shape))
+    rows = np.arange(near[0].start, near[0].start + len(weight))[:, None]
+    columns = np.arange(near[1].start, near[1].start + weight.shape[1])
     _, right, down, cosine, sine = votes[(slice(None), *near)]
     mass = float(weight.sum())
     return Pose(

@@ -6,7 +6,6 @@ fields are those of the ridge's normal in image rows (y downwards), modulo half 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.passband import FUNCTIONS, agree, calm, hear, lean, sift, weigh
+from matcher.smoothing import average, level, smooth
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
 LIGHT_SPREAD_PX = 6.0
@@ -66,18 +67,22 @@ class RidgeField:
 
 
 def blur(image: Floats, spread: float) -> Floats:
-    """Smooth with a Gaussian of the given standard deviation, mirrored at the border."""
-    smooth = cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
-    return np.asarray(smooth, np.float32)
+    """Smooth with a Gaussian of the given standard deviation, mirrored at the border.
+
+    For small images, of one plane or of several (rows, columns, planes); large ones of one plane
+    are smoothed faster by `matcher.smoothing`.
+    """
+    blurred = cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(blurred, np.float32)
 
 
 def normalise(image: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Even out light and contrast. Returns the flat image and the local contrast in grey levels."""
     grey = image.astype(np.float32)
-    flat = grey - blur(grey, LIGHT_SPREAD_PX)
-    contrast: Floats = np.sqrt(blur(flat * flat, CONTRAST_SPREAD_PX))
-    flat /= np.maximum(contrast, np.float32(CONTRAST_FLOOR_GREY))
-    return np.clip(flat, -CLIP_DEVIATIONS, CLIP_DEVIATIONS, out=flat), contrast
+    flat = grey - smooth(grey, LIGHT_SPREAD_PX)
+    contrast = smooth(flat * flat, CONTRAST_SPREAD_PX)
+    level(flat, contrast, CONTRAST_FLOOR_GREY, CLIP_DEVIATIONS)
+    return flat, contrast
 
 
 def measure(spectra: Complexes) -> RidgeField:
@@ -86,85 +91,68 @@ def measure(spectra: Complexes) -> RidgeField:
     Each round averages over fewer cells, and hears only the waves that fit the round before.
     """
     shape = spectra.shape[:2]
-    power = (np.square(spectra.real) + np.square(spectra.imag)) * waves().weight
-    cells = power.reshape(shape[0] * shape[1], -1)
-    ridges = cells * in_band().reshape(-1)
-    heard = ridges
+    cells = spectra.reshape(shape[0] * shape[1], -1)
+    power, whole = weigh(cells, wave_weights(), ridge_waves())
+    functions, sums = ridge_tables()
+    heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), functions, sums)
+    turn = np.full(len(power), ACCEPTED_TURN, np.float32)
     for spread in PERSUASION_SPREADS:
-        energy, cosine, sine, tone = gather(heard, shape)
-        normal, coherence = agree(energy, (cosine, sine), spread)
-        frequency = average_frequency(energy, tone, PERIOD_SPREADS * spread)
-        turn = np.full_like(normal, ACCEPTED_TURN)
-        heard = ridges * passband((normal, frequency), turn, ACCEPTED_TONE).reshape(ridges.shape)
-    purity = heard.sum(axis=1) / (cells.sum(axis=1) + SILENCE)
-    return RidgeField(normal, frequency, coherence, purity.reshape(shape))
+        directions, frequencies = calm(heard, np.float32(SILENCE))
+        around = blur(directions.reshape(*shape, -1), spread).reshape(directions.shape)
+        doubled, coherence = agree(around, np.float32(SILENCE))
+        frequency = average_frequency(frequencies.reshape(*shape, -1), PERIOD_SPREADS * spread)
+        exponents = lean(doubled, frequency.reshape(-1), turn, np.float32(ACCEPTED_TONE))
+        heard = hear(power, exponents, functions, sums)
+    purity = heard[0] / (whole + SILENCE)
+    normal = np.arctan2(doubled[1], doubled[0]) / 2
+    parts = (normal, frequency, coherence, purity)
+    return RidgeField(*(part.reshape(shape) for part in parts))
 
 
 @lru_cache(maxsize=1)
-def in_band() -> NDArray[np.bool_]:
-    """Which waves may be ridges."""
-    radius = waves().radius
-    return (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
+def ridge_waves() -> NDArray[np.int64]:
+    """Numbers of the waves that may be ridges."""
+    radius = waves().radius.reshape(-1)
+    inside = (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
+    return np.flatnonzero(inside).astype(np.int64)
+
+
+@lru_cache(maxsize=1)
+def ridge_tables() -> tuple[Floats, Floats]:
+    """The columns of `wave_functions` and of `moments` for the waves that may be ridges."""
+    one, two = (table[:, ridge_waves()] for table in (wave_functions(), moments()))
+    return np.ascontiguousarray(one), np.ascontiguousarray(two)
+
+
+@lru_cache(maxsize=1)
+def wave_weights() -> Floats:
+    """How often each wave counts, as one row."""
+    return np.ascontiguousarray(waves().weight.reshape(-1))
 
 
 @lru_cache(maxsize=1)
 def moments() -> Floats:
-    """Columns that sum a cell's power: plain, along the doubled angle (x, y), by frequency."""
+    """Rows that sum a cell's power: plain, along the doubled angle (x, y), by frequency."""
     turned = 2 * waves().angle
-    columns = (np.ones_like(turned), np.cos(turned), np.sin(turned), waves().radius)
-    return np.stack([column.reshape(-1) for column in columns], axis=1)
+    rows = (np.ones_like(turned), np.cos(turned), np.sin(turned), waves().radius)
+    return np.stack([row.reshape(-1) for row in rows]).astype(np.float32)
 
 
-def gather(power: Floats, shape: tuple[int, ...]) -> Floats:
-    """Sum the power of every cell in the ways of `moments`, shape (4, rows, columns)."""
-    return np.ascontiguousarray((power @ moments()).T).reshape(-1, *shape)
+def average_frequency(frequencies: Floats, spread: float) -> Floats:
+    """Average the frequency of the waves by their energy; where there is none, the usual one.
 
-
-def agree(energy: Floats, doubled: Sequence[Floats], spread: float) -> tuple[Floats, Floats]:
-    """Average the directions of all waves over neighbouring cells.
-
-    A cell counts by its amplitude, not its energy, so that a scratch or a blot does not outvote
-    the ridges around it. Returns the normal and how much the cells agree, 0-1.
+    frequencies: those of `calm`, shape (rows, columns, 2).
     """
-    calm = 1 / np.sqrt(energy + np.float32(SILENCE))
-    cosine, sine = (blur(part * calm, spread) for part in doubled)
-    mass = blur(energy * calm, spread) + np.float32(SILENCE)
-    normal = (np.arctan2(sine, cosine) / 2).astype(np.float32)
-    return normal, np.hypot(cosine, sine) / mass
-
-
-def average_frequency(energy: Floats, weighted: Floats, spread: float) -> Floats:
-    """Average the frequency of the waves by their energy; where there is none, the usual one."""
     filler = np.float32(1e-3)
-    total = blur(weighted, spread) + filler / np.float32(PERIOD_USUAL_PX)
-    return total / (blur(energy, spread) + filler)
-
-
-def passband(ridge: tuple[Floats, Floats], turn: Floats, tone: float) -> Floats:
-    """How much of each wave belongs to ridges of this normal and frequency, 0-1.
-
-    A bell of width `turn` over the angle to the normal times a bell of width `tone` over the
-    logarithm of the frequency. Its exponent is linear in functions of the wave, so that one
-    matrix product gives all of it. Returns shape (rows, columns, *waves).
-    """
-    normal, own = ridge[0], np.log(ridge[1])
-    sharp = 1 / (2 * turn * turn)
-    wide = np.float32(2 * tone**2)
-    cells = (
-        sharp * np.cos(2 * normal),
-        sharp * np.sin(2 * normal),
-        -sharp - own * own / wide,
-        2 * own / wide,
-        np.full_like(own, -1 / wide),
-    )
-    exponent = np.stack([cell.reshape(-1) for cell in cells], axis=1) @ wave_functions()
-    shape = (*normal.shape, *waves().radius.shape)
-    return np.exp(exponent, out=exponent).reshape(shape)
+    around = blur(frequencies, spread)
+    total = around[..., 0] + filler / np.float32(PERIOD_USUAL_PX)
+    result: Floats = total / (around[..., 1] + filler)
+    return result
 
 
 @lru_cache(maxsize=1)
 def wave_functions() -> Floats:
-    """Functions of the waves that make up the exponent of `passband`, shape (5, waves)."""
+    """Functions of the waves that make up the exponent of `lean`, shape (FUNCTIONS, waves)."""
     turned = 2 * waves().angle
     tone = np.log(np.maximum(waves().radius, 1e-3))
     functions = (np.cos(turned), np.sin(turned), np.ones_like(tone), tone, tone**2)
@@ -180,15 +168,31 @@ def enhance(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) -> F
     planes = np.zeros((3, *mask.shape), np.float32)
     if not mask.any():
         return planes
+    kept, place = keep(spectra, field, mask)
+    for plane, share in zip(planes, companions(), strict=True):
+        plane[place] = synthesise(kept, plane[place].shape, share)
+    return planes
+
+
+def keep(
+    spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]
+) -> tuple[Complexes, tuple[slice, slice]]:
+    """The waves of the field alone, of all windows that see the finger.
+
+    Returns them as spectra, and the rows and columns of the picture that these make up.
+    """
     rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
     columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
     area = (rows, columns)
-    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area])
-    kept = spectra[area] * passband((field.normal[area], field.frequency[area]), turn, KEPT_TONE)
-    shape = mask[pixel_rows, pixel_columns].shape
-    for plane, share in enumerate(companions()):
-        planes[plane, pixel_rows, pixel_columns] = synthesise(kept * share, shape)
-    return planes
+    normal, frequency = field.normal[area].reshape(-1), field.frequency[area].reshape(-1)
+    turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area].reshape(-1))
+    doubled = np.stack([np.cos(2 * normal), np.sin(2 * normal)])
+    exponents = lean(doubled, frequency, turn, np.float32(KEPT_TONE))
+    shape = field.normal[area].shape
+    flat = spectra.reshape(*spectra.shape[:2], -1)
+    corner = rows.start, columns.start
+    kept = sift(flat, corner, exponents.reshape(*shape, -1), wave_functions())
+    return kept.reshape(*shape, *spectra.shape[2:]), (pixel_rows, pixel_columns)
 
 
 @lru_cache(maxsize=1)
@@ -220,8 +224,7 @@ def spread_to_pixels(cells: Floats, shape: tuple[int, int]) -> Floats:
 
 def gather_in_cells(image: Floats, cells: Floats) -> Floats:
     """Average an image over the cells of a field's grid."""
-    small = cv2.resize(image, cells.shape[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    return average(image, cells.shape)
 
 
 def doubled_normals(field: RidgeField, shape: tuple[int, int]) -> Floats:

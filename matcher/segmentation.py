@@ -52,19 +52,25 @@ def segment(field: RidgeField, contrast: Floats, shape: tuple[int, int]) -> Mask
 def join(cells: Mask, sure: Mask) -> Mask:
     """Drop strips and what touches no sure cell, and fill holes of a cell mask."""
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (STRIP_CELLS, STRIP_CELLS))
-    padded = np.pad(cells.astype(np.uint8), STRIP_CELLS)
-    opened = np.asarray(cv2.morphologyEx(padded, cv2.MORPH_OPEN, disk), np.uint8)
-    kept = touching(opened, np.pad(sure, STRIP_CELLS), AREA_CELLS_LEAST)
+    opened = np.asarray(cv2.morphologyEx(surround(cells), cv2.MORPH_OPEN, disk), np.uint8)
+    kept = touching(opened, surround(sure) > 0, AREA_CELLS_LEAST)
     holes = 1 - kept
     filled = kept | (holes - touching(holes, holes > 0, HOLE_CELLS_MOST))
     return filled[STRIP_CELLS:-STRIP_CELLS, STRIP_CELLS:-STRIP_CELLS] > 0
+
+
+def surround(cells: Mask) -> NDArray[np.uint8]:
+    """A mask with a margin of nothing, as ones and zeros."""
+    sides = (STRIP_CELLS,) * 4
+    wide = cv2.copyMakeBorder(cells.astype(np.uint8), *sides, cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(wide, np.uint8)
 
 
 def touching(cells: NDArray[np.uint8], sure: Mask, least: int) -> NDArray[np.uint8]:
     """Keep the connected areas that hold a sure cell and at least `least` cells."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
     keep = np.zeros(count, np.uint8)
-    keep[np.unique(labels[sure])] = 1
+    keep[labels[sure]] = 1
     keep[stats[:, cv2.CC_STAT_AREA] < least] = 0
     keep[0] = 0
     kept: NDArray[np.uint8] = keep[labels]

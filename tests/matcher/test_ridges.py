@@ -19,10 +19,9 @@ from matcher.ridges import (
     measure,
     normalise,
     occupied,
-    passband,
     spread_to_pixels,
 )
-from matcher.spectrum import STEP_PX, analyse, waves
+from matcher.spectrum import STEP_PX, analyse
 
 Draw = Callable[..., Any]
 
@@ -82,22 +81,6 @@ def test_contrast_is_told_in_grey_levels(drawing: Draw) -> None:
     drawn = drawing(axes=(2, 2))
     _, contrast = normalise(drawn.image(ink=100))
     assert np.median(contrast) == pytest.approx(50 / np.sqrt(2), rel=0.1)
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=10)
-def test_the_passband_is_the_product_of_two_bells(seed: int) -> None:
-    """The matrix product agrees with the formula written out wave by wave."""
-    rng = np.random.default_rng(seed)
-    normal = rng.uniform(-2, 2, (2, 3)).astype(np.float32)
-    frequency = rng.uniform(0.05, 0.2, (2, 3)).astype(np.float32)
-    turn = rng.uniform(0.2, 0.8, (2, 3)).astype(np.float32)
-    band = passband((normal, frequency), turn, 0.35)
-    for row, column, kx, ky in [(0, 0, 3, 2), (1, 2, 0, 9), (0, 1, 7, 14), (1, 0, 1, 7)]:
-        between = np.cos(2 * (waves().angle[kx, ky] - normal[row, column]))
-        octave = np.log(waves().radius[kx, ky] / frequency[row, column])
-        bells = (between - 1) / (2 * turn[row, column] ** 2) - octave**2 / (2 * 0.35**2)
-        assert band[row, column, kx, ky] == pytest.approx(np.exp(bells), rel=1e-2, abs=1e-5)
 
 
 def test_enhancing_takes_the_noise_and_leaves_the_ridges(drawing: Draw) -> None:
