@@ -318,10 +318,14 @@ class Gallery:
         length, late = max(work.length for work in works), _all_late(works)
         planes = self._holdings.planes
         if lane == COARSE:
-            found = iter(planes.scan_coarse(queries, max(length, COARSE_LIST), deadline=late))
+            found = iter(planes.scan_coarse(queries, max(length, self._handed()), deadline=late))
         else:
             found = iter(planes.scan_fine(queries, length, deadline=late))
         return [[next(found).cut(work.length) for _ in work.queries] for work in works]
+
+    def _handed(self) -> int:
+        """Persons whom the coarse plane hands to the fine codes."""
+        return COARSE_LIST
 
     def _renew(self, findings: Findings, watch: _Watch) -> None:
         """Look anew at what was touched while the search ran: who would stand on a list now."""

@@ -11,27 +11,31 @@ different replicas.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import ceil, sqrt
+from threading import Lock
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import gallery
 from matcher.cascade import Plan
 from matcher.findings import Findings, Rows
 from matcher.gallery import COARSE, COARSE_HEAD, FINE, Deadline, Gallery, Question
-from matcher.holdings import FACE_LIST
-from matcher.lineup import Lineup
+from matcher.holdings import FACE_LIST, Holdings
 from matcher.planes import Shortlist
 from matcher.probes import Query
-from matcher.shortlist import prepare_probe
 from matcher.vocabulary import Candidate
 
 Ids = NDArray[np.int64]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Nominees:
+
+class Nominees(NamedTuple):
     """Persons for one list. reading: its number in the plan. length: how many of all shards' the
     list takes. ids: int64 (k,). scores: float32 (k,), z of vectors or cosines of faces."""
 
@@ -41,8 +45,34 @@ class Nominees:
     scores: NDArray[np.float32]
 
 
+class OwnThread(ThreadPoolExecutor):
+    """Runs what it is given in the thread that gives it, one after the other: for a pool of one,
+    which only makes every thread wait for another to be woken."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._turn = Lock()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run it and return what is done already; what it raises is kept in there."""
+        done: Future[T] = Future()
+        with self._turn:
+            try:
+                done.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+                done.set_exception(error)
+        return done
+
+
 class Part(Gallery):
-    """The gallery of one shard."""
+    """The gallery of one shard. threads: see Gallery. shards: how many there are of all."""
+
+    def __init__(self, *, threads: int, shards: int) -> None:
+        super().__init__(threads=threads)
+        if threads == 1:
+            self._pool = OwnThread()
+            self._holdings = Holdings(self._pool, threads)
+        self._shards = shards
 
     def nominate(
         self,
@@ -56,7 +86,7 @@ class Part(Gallery):
         """Persons whom the lists of one stage could name, at the moment when this ends.
 
         The lists come in the same order from every shard. coarse: whether the coarse plane is
-        read, or everyone's fine codes. plan: its prints may be left out, see ask_only(). The rest
+        read, or everyone's fine codes. plan: its prints may be missing. The rest
         is as in Gallery.search().
         """
         lane = COARSE if coarse else FINE
@@ -71,6 +101,8 @@ class Part(Gallery):
                     length = COARSE_HEAD if coarse else reading.length
                     groups = slice(len(reading.named)), slice(len(reading.named), None)
                     for group in groups:
+                        if not reading.queries[group]:
+                            continue
                         pairs = zip(reading.queries[group], lists[number][group], strict=True)
                         fresh = [self._refresh(query, one, watch.rows) for query, one in pairs]
                         named.append(self._name(number, length, fresh))
@@ -110,15 +142,26 @@ class Part(Gallery):
                 outcome = self._holdings.compare(reading, handles[number], deadline)
                 findings.add(number, wanted[number], outcome)
             with self._lock:
-                findings.drop(watch.rows)
-                changed = self._holdings.keep_live(watch.rows, plan.partitions)
-                again = self._holdings.handles(changed)
-                for number, reading in enumerate(plan.readings[: len(wanted)]):
-                    if len(changed):
-                        findings.add(number, changed, self._holdings.compare(reading, again, None))
+                if watch.touched:
+                    self._compare_again(findings, watch.rows, len(wanted))
                 return findings.rank(self._holdings.ids, threshold, at_most)
         finally:
             self._end_watch(watch)
+
+    def _compare_again(self, findings: Findings, rows: Rows, readings: int) -> None:
+        """Compare those who were touched as they are now, whoever they were before."""
+        findings.drop(rows)
+        changed = self._holdings.keep_live(rows, findings.plan.partitions)
+        handles = self._holdings.handles(changed)
+        for number, reading in enumerate(findings.plan.readings[:readings]):
+            findings.add(number, changed, self._holdings.compare(reading, handles, None))
+
+    def _handed(self) -> int:
+        """This shard's share of what one gallery's coarse plane hands on, five standard deviations
+        more, and three for the skew of small shares: of ten million lists one has more persons of
+        one shard than that."""
+        share = gallery.COARSE_LIST / self._shards
+        return min(gallery.COARSE_LIST, ceil(share + 5 * sqrt(share) + 3))
 
     def _refresh(self, query: Query, found: Shortlist, touched: Rows) -> Shortlist:
         """A list without those who were touched since, and those anew who have a score now."""
@@ -154,14 +197,6 @@ def elect(parts: Sequence[Sequence[Nominees]], readings: int) -> list[list[Ids]]
         for shard, one in enumerate(lists):
             elected[shard][one.reading].append(one.ids[one.scores >= floor])
     return [[np.unique(np.concatenate(ids)) for ids in shard] for shard in elected]
-
-
-def ask_only(plan: Plan) -> Plan:
-    """A plan without what only comparing minutiae takes, which is most of it."""
-    face_only = Lineup((), (), (), plan.lineup.face)
-    bare = prepare_probe((), ())
-    readings = tuple(replace(one, lineup=face_only, prints=bare) for one in plan.readings)
-    return replace(plan, readings=readings)
 
 
 def _find_floor(scores: NDArray[np.float32], length: int) -> float:

@@ -8,6 +8,7 @@ They start twenty processes and more, which takes minutes:
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -125,7 +126,9 @@ def both(machines: Machines) -> Iterator[Both]:
         both.plain.enrol(7 * seed, person(seed), partition=seed % 3)
     both.cluster = ClusterGallery(both.reload, shards=SHARDS)
     yield both
+    assert "lines" in {thread.name for thread in threading.enumerate()}
     both.cluster.close()
+    assert "lines" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_start_fills_two_replicas_on_two_nodes(both: Both) -> None:
@@ -285,6 +288,19 @@ def test_changes_go_on_while_replicas_are_filled(both: Both) -> None:
     both.assert_equal()
     both.assert_same_answers()
     assert both.cluster.tend() == Tended(filled=SHARDS, moved=0, missing=0)
+
+
+def test_a_line_that_breaks_costs_a_replica_at_once(both: Both) -> None:
+    broken = both.cluster._shards[0].copies[0]
+    assert broken.line is not None
+    with searching(both):
+        # Its process lives on, and Ray knows of nothing.
+        broken.line.end.shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: len(both.cluster.placement[0]) == 1)
+        assert not broken.current
+    both.assert_same_answers()
+    assert both.cluster.tend() == Tended(filled=1, moved=0, missing=0)
+    both.assert_equal()
 
 
 def test_a_shard_without_replicas_answers_nothing_until_it_is_filled(both: Both) -> None:
