@@ -16,11 +16,13 @@ import numpy as np
 
 from matcher import templates
 from matcher.codes import DIMENSIONS, quantise
+from matcher.copying import Copying, copy_piece, list_pieces
 from matcher.errors import MatcherError
 from matcher.gallery import Deadline, Gallery
 from matcher.listening import Listener
 from matcher.part import Part
 from matcher.sealing import Address
+from matcher.segments import Outline
 from matcher.sheets import read_sheet
 from matcher.vocabulary import (
     MINUTIA,
@@ -67,6 +69,7 @@ class Replica:
     def __init__(self, threads: int, shards: int) -> None:
         self._gallery = Part(threads=threads, shards=shards)
         self._listener: Listener | None = None
+        self._copying: Copying | None = None
 
     def listen(self, host: str) -> Address:
         """Take the steps of searches from now on, over a line. host: address of this machine."""
@@ -114,6 +117,29 @@ class Replica:
         take = getattr(self._gallery, step)
         wanted = read_sheet(plan)
         return pickle.dumps(_attempt(lambda: take(wanted, deadline=deadline, **options)), 5)
+
+    def pieces(self) -> tuple[Outline, list[int]]:
+        """What another begins a copy of this with, and the numbers of its pieces."""
+        return list_pieces(self._gallery)
+
+    def piece(self, number: int) -> bytes:
+        """A piece as it is now."""
+        return copy_piece(self._gallery, number)
+
+    def begin_copy(self, outline: Outline, count: int) -> None:
+        """Become, while empty, a copy of another of so many pieces."""
+        self._copying = Copying(self._gallery, outline, count)
+
+    def take_piece(self, piece: bytes) -> Answer:
+        """Take a piece, in whatever order they come."""
+        assert self._copying is not None
+        copying = self._copying
+        return _attempt(lambda: copying.take(piece))
+
+    def end_copy(self) -> Answer:
+        """Wait until all pieces are in."""
+        assert self._copying is not None
+        return _attempt(self._copying.finish)
 
     def enrol(self, entries: Sequence[Entry]) -> Answer:
         """Enrol some persons, all before any other change; stops at the first refused."""

@@ -2,13 +2,14 @@
 
 A change goes to all replicas and is acknowledged when all that are current have it. A replica that
 fails once, or whose line ends, is lost for good: it is never asked again, since it may have missed
-a change, and another is filled from the store in its place.
+a change, and another takes its place, copied from those that are left or filled from the store.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from matcher.digest import digest_entries, read_sum, write_sum
-from matcher.errors import Unreachable
+from matcher.errors import Malformed, Unreachable
 from matcher.lines import Hear, Line, Lines
 from matcher.replica import Entry, Replica, State
 
@@ -33,6 +34,9 @@ FILL_SECONDS = 120.0
 
 FILL_BATCH = 500
 """References sent at a time while a replica is filled: some megabytes."""
+
+PIECES_UNDER_WAY = 4
+"""Pieces of a copy between two replicas at a time: 20 MB, a quarter of the least object store."""
 
 WARM_SECONDS = 300.0
 """How long a replica may take to be ready to search: a first start compiles its kernels."""
@@ -151,15 +155,19 @@ class Shard:
     def fill(self, node: str, source: Source) -> None:
         """Add a replica on a node and prove that it holds what the others, or the store, hold.
 
-        Changes go on meanwhile and are made up for in the end. Raises Unreachable where the
-        replica cannot be filled or proved equal.
+        It is copied from another where there is one, and read from the store where there is none
+        or that failed. Changes go on meanwhile and are made up for in the end. Raises Unreachable
+        where the replica cannot be filled or proved equal.
         """
-        for _ in range(FILL_TRIES):
+        for number in range(FILL_TRIES):
             copy = self._start(node)
+            other = self.copies[0] if number == 0 and self.copies else None
             try:
-                if self._fill(copy, source):
+                if self._fill(copy, source, other):
                     return
-            except RayError as error:
+            except (RayError, ValueError, Malformed) as error:
+                if other is None and not isinstance(error, RayError):
+                    raise
                 log.warning("filling a replica failed: %s", type(error).__name__)
             finally:
                 self._journal = None
@@ -200,16 +208,16 @@ class Shard:
         """The error where no replica is left to answer."""
         return Unreachable(f"no replica of shard {self.number} answers; none was left out silently")
 
-    def _fill(self, copy: Copy, source: Source) -> bool:
+    def _fill(self, copy: Copy, source: Source, other: Copy | None) -> bool:
         """Fill a replica; whether it equals the others, or what was read if there are none."""
         with self._lock:
             self._journal = []
-        seen = State(0, digest_entries(()))
-        entries = iter(source())
-        while batch := list(islice(entries, FILL_BATCH)):
-            answer = ray.get(copy.call("enrol", batch), timeout=FILL_SECONDS)
-            answer.open()
-            seen = add_entries(seen, batch)
+        # A copy of what is lost meanwhile is equal to nothing.
+        seen: State | None = None
+        if other is None:
+            seen = read_entries(source, copy)
+        else:
+            copy_pieces(other, copy)
         copy.compiled = ray.get(copy.call("warm"), timeout=WARM_SECONDS)
         address = ray.get(copy.call("listen", find_host(copy.node)), timeout=LISTEN_SECONDS)
         copy.line = self._lines.open(address, partial(self.lose, copy))
@@ -218,7 +226,7 @@ class Shard:
             # Where no other is left nothing was changed meanwhile: changes were refused.
             expected = self._look("state") if self.copies else seen
             if held != expected:
-                log.warning("shard %d: the store has changed while it was read", self.number)
+                log.warning("shard %d has changed in another way while it was filled", self.number)
                 return False
             with self._roster:
                 if not copy.current:
@@ -249,6 +257,30 @@ class Shard:
             # Its class says enough; its text may quote what was sent.
             self.lose(copy, type(error).__name__)
             return None
+
+
+def read_entries(source: Source, copy: Copy) -> State:
+    """Fill a replica from the store; what it should hold then."""
+    seen = State(0, digest_entries(()))
+    entries = iter(source())
+    while batch := list(islice(entries, FILL_BATCH)):
+        answer = ray.get(copy.call("enrol", batch), timeout=FILL_SECONDS)
+        answer.open()
+        seen = add_entries(seen, batch)
+    return seen
+
+
+def copy_pieces(other: Copy, copy: Copy) -> None:
+    """Fill a replica from another; the pieces go from one to the other, and never come here."""
+    outline, numbers = ray.get(other.call("pieces"), timeout=CHANGE_SECONDS)
+    ray.get(copy.call("begin_copy", outline, len(numbers)), timeout=FILL_SECONDS)
+    under_way: deque[Any] = deque()
+    for number in numbers:
+        under_way.append(copy.call("take_piece", other.call("piece", number)))
+        if len(under_way) == PIECES_UNDER_WAY:
+            ray.get(under_way.popleft(), timeout=FILL_SECONDS).open()
+    for call in [*under_way, copy.call("end_copy")]:
+        ray.get(call, timeout=FILL_SECONDS).open()
 
 
 def add_entries(state: State, entries: list[Entry]) -> State:

@@ -1,0 +1,158 @@
+"""A gallery copied from another piece by piece, while that one changes."""
+
+import threading
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from benchmarks.galleries import Draw, draw_capture, draw_reference
+from matcher import segments
+from matcher.copying import WAITING_PIECES, Copying, copy_piece, list_pieces
+from matcher.errors import Malformed
+from matcher.gallery import Gallery
+from matcher.segments import decode
+from matcher.vocabulary import Reference
+
+VECTORS, BARE = Draw(minutiae=12, vectors=True), Draw(minutiae=12)
+PERSONS = 60
+
+
+@cache
+def person(seed: int) -> Reference:
+    """Every fourth has a face, every fifth no vectors, every third four fingers."""
+    whole = draw_reference(seed, VECTORS if seed % 5 else BARE)
+    fingers = whole.fingers if seed % 3 else whole.fingers[:4]
+    return Reference(fingers, None if seed % 4 else whole.face)
+
+
+def fill(persons: int = PERSONS) -> Gallery:
+    gallery = Gallery(threads=1)
+    for seed in range(persons):
+        gallery.enrol(seed, person(seed), partition=seed % 3)
+    for seed in range(7, persons, 11):
+        gallery.erase(seed)
+    return gallery
+
+
+def copy(source: Gallery) -> Gallery:
+    outline, numbers = list_pieces(source)
+    target = Gallery(threads=1)
+    copying = Copying(target, outline, len(numbers))
+    for number in reversed(numbers):
+        copying.take(copy_piece(source, number))
+    copying.finish()
+    return target
+
+
+def assert_same(one: Gallery, other: Gallery) -> None:
+    assert len(one) == len(other)
+    assert one.digest() == other.digest()
+    for seed in (2, 5, 12, 30):
+        probe = draw_capture(draw_reference(seed, VECTORS), seed)
+        found = one.search(probe, threshold=-1, at_most=PERSONS)
+        assert found[0].reference_id == seed
+        assert found == other.search(probe, threshold=-1, at_most=PERSONS)
+
+
+def test_a_copy_holds_and_finds_what_the_other_does() -> None:
+    source = fill()
+    target = copy(source)
+    assert_same(source, target)
+    # And goes on as one that was filled person by person.
+    for gallery in (source, target):
+        gallery.enrol(7, person(7))
+        gallery.move(8, 2)
+        gallery.erase(9)
+    assert_same(source, target)
+
+
+def test_a_gallery_of_nobody_is_copied_too() -> None:
+    assert len(copy(Gallery(threads=1))) == 0
+
+
+def test_changes_from_before_the_first_piece_on_are_repeated() -> None:
+    source = fill()
+    outline, numbers = list_pieces(source)
+    assert len(numbers) > 2
+    target = Gallery(threads=1)
+    copying = Copying(target, outline, len(numbers))
+    for step, number in enumerate(numbers):
+        if step == 1:
+            source.erase(1)
+            source.move(2, 0)
+            source.enrol(200, person(200))
+        copying.take(copy_piece(source, number))
+    copying.finish()
+    # Of all that, before or after its piece was copied.
+    for _ in range(2):
+        target.erase(1)
+        target.move(2, 0)
+        target.enrol(200, person(200))
+    assert_same(source, target)
+
+
+def test_a_person_in_two_pieces_ends_the_copy() -> None:
+    source = fill()
+    outline, numbers = list_pieces(source)
+    target = Gallery(threads=1)
+    copying = Copying(target, outline, len(numbers))
+    first = copy_piece(source, numbers[0])
+    moved = int(decode(first)[0].ids[0])
+    copying.take(first)
+    # Into the slab of those of other fingers.
+    source.enrol(moved, next(p for p in map(person, range(50)) if other_kind(source, p, moved)))
+    for number in numbers[1:]:
+        copying.take(copy_piece(source, number))
+    with pytest.raises(ValueError, match="entered twice"):
+        copying.finish()
+
+
+def other_kind(source: Gallery, candidate: Reference, moved: int) -> bool:
+    """Whether a person belongs elsewhere than one who is held."""
+    probe = Gallery(threads=1)
+    probe.enrol(0, candidate)
+    probe.enrol(1, person(moved))
+    return len(probe.outline().kinds) > 1
+
+
+def test_who_is_held_is_counted_anew() -> None:
+    source = fill()
+    outline, numbers = list_pieces(source)
+    target = Gallery(threads=1)
+    copying = Copying(target, outline, len(numbers))
+    for number in numbers:
+        segment, claimed = decode(copy_piece(source, number))
+        other = replace(segment, partitions=np.where(segment.masks, 1, 0).astype(np.int64))
+        encoded = bytearray(other.encode())
+        # It still says what it was.
+        at = segments._HEADER.size
+        encoded[at : at + 32] = claimed
+        copying.take(bytes(encoded))
+    copying.finish()
+    assert len(target) == len(source)
+    assert target.digest() != source.digest()
+
+
+def test_what_is_no_piece_is_refused() -> None:
+    source = fill()
+    outline, numbers = list_pieces(source)
+    copying = Copying(Gallery(threads=1), outline, len(numbers))
+    for number in numbers:
+        copying.take(copy_piece(source, number)[:-1])
+    with pytest.raises(Malformed, match="ends too early"):
+        copying.finish()
+
+
+def test_pieces_wait_for_room_and_none_comes_too_many() -> None:
+    source = fill()
+    outline, numbers = list_pieces(source)
+    copying = Copying(Gallery(threads=1), outline, 1)
+    piece = copy_piece(source, numbers[0])
+    # One is taken, the others find room.
+    for _ in range(WAITING_PIECES + 1):
+        copying.take(piece)
+    with pytest.raises(Malformed, match="more pieces than were announced"):
+        copying.take(piece)
+    assert "copying" not in {thread.name for thread in threading.enumerate()}
