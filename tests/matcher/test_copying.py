@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
+from matcher import copying as module
 from matcher import segments
 from matcher.copying import WAITING_PIECES, Copying, copy_piece, list_pieces
 from matcher.errors import Malformed
@@ -156,3 +157,21 @@ def test_pieces_wait_for_room_and_none_comes_too_many() -> None:
     with pytest.raises(Malformed, match="more pieces than were announced"):
         copying.take(piece)
     assert "copying" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_slow_copy_holds_pieces_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_PIECES", 1)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    source, target = fill(), Gallery(threads=1)
+    outline, numbers = list_pieces(source)
+    pieces = [copy_piece(source, number) for number in numbers]
+    with target._lock:
+        # As where somebody else keeps the processor busy.
+        copying = Copying(target, outline, len(numbers))
+        taker = threading.Thread(target=lambda: [copying.take(piece) for piece in pieces])
+        taker.start()
+        taker.join(0.2)
+        assert taker.is_alive()
+    taker.join()
+    copying.finish()
+    assert target.digest() == source.digest()
