@@ -32,6 +32,7 @@ from matcher.gallery import SEARCH_THREADS, Gallery
 from matcher.lineup import line_up
 from matcher.persons import Persons
 from matcher.replica import Replica
+from matcher.shard import Shard, copy_pieces
 from matcher.sheets import Sheets
 from matcher.slabs import SLAB_ROWS
 from matcher.spread import shard_of
@@ -54,7 +55,7 @@ SLOW_ROUNDS = 2
 """Searches of every probe that read everyone's codes, which last several times as long."""
 
 STORED = 4000
-"""Persons of the gallery that loses a machine: filled one by one, each replica for itself."""
+"""Persons of the gallery that loses a machine: filled one by one from a store, and copied then."""
 
 AFTER_SECONDS = 10.0
 """How long searches are watched after a node was killed; the wire notices within some seconds."""
@@ -242,7 +243,24 @@ def measure_loss(machines: Machines, population: Population) -> Iterator[Measure
     compare(plain, cluster, probes, everyone=False)
     yield Measure("joining_node_fill_s", seconds, "s")
     yield Measure("joining_node_persons_per_s", STORED / seconds, "1/s", higher_is_better=True)
+    seconds = sum(time_copy(shard) for shard in cluster._shards)
+    yield Measure("copied_persons_per_s", STORED / seconds, "1/s", higher_is_better=True)
     cluster.close()
+
+
+def time_copy(shard: Shard) -> float:
+    """Seconds of copying a replica of a shard, without those of starting its process."""
+    other = shard.copies[0]
+    copy = shard._start(shard.copies[-1].node)
+    ray.get(copy.call("state"), timeout=PATIENCE_SECONDS)
+    began = time.perf_counter()
+    copy_pieces(other, copy)
+    seconds = time.perf_counter() - began
+    held = ray.get([one.call("state") for one in (other, copy)], timeout=PATIENCE_SECONDS)
+    copy.end()
+    if held[0] != held[1]:
+        raise AssertionError("a copy does not hold what the other holds")
+    return seconds
 
 
 def watch_a_kill(
