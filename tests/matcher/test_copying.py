@@ -165,10 +165,15 @@ def test_a_slow_copy_holds_pieces_up(monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = fill(), Gallery(threads=1)
     outline, numbers = list_pieces(source)
     pieces = [copy_piece(source, number) for number in numbers]
+
+    def take_all() -> None:
+        for piece in pieces:
+            copying.take(piece)
+
     with target._lock:
         # As where somebody else keeps the processor busy.
         copying = Copying(target, outline, len(numbers))
-        taker = threading.Thread(target=lambda: [copying.take(piece) for piece in pieces])
+        taker = threading.Thread(target=take_all)
         taker.start()
         taker.join(0.2)
         assert taker.is_alive()
