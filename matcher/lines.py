@@ -176,9 +176,10 @@ class Lines:
         return line
 
     def close(self) -> None:
-        """End all lines and the thread."""
-        self.summon(self._finish)
-        self._thread.join()
+        """End all lines and the thread; nothing if that was done before."""
+        if self._thread.is_alive():
+            self.summon(self._finish)
+            self._thread.join()
 
     def summon(self, errand: Callable[[], None]) -> None:
         """Have the thread run something that is quick."""

@@ -26,6 +26,8 @@ def lines() -> Iterator[Lines]:
     """Lines that are closed in the end, and leave no thread behind."""
     lines = Lines()
     yield lines
+    # Once more does no harm.
+    lines.close()
     lines.close()
     wait_for(lambda: not {"lines", "line", "step"} & {one.name for one in threading.enumerate()})
 
