@@ -24,12 +24,16 @@ from benchmarks.machines import PATIENCE_SECONDS, Machines, emulate, wait_for
 from benchmarks.population import Population, fill_share, make_population
 from benchmarks.results import Measure, write
 from benchmarks.timing import repeat
+from matcher.cascade import make_queries
 from matcher.cluster import REPLICAS, SHARDS, ClusterGallery, list_nodes
 from matcher.errors import MatcherError
 from matcher.fusion import find_threshold
 from matcher.gallery import SEARCH_THREADS, Gallery
+from matcher.lineup import line_up
 from matcher.persons import Persons
 from matcher.replica import Replica
+from matcher.shard import Shard, copy_pieces
+from matcher.sheets import Sheets
 from matcher.slabs import SLAB_ROWS
 from matcher.spread import shard_of
 from matcher.vocabulary import Candidate, Reference
@@ -51,7 +55,7 @@ SLOW_ROUNDS = 2
 """Searches of every probe that read everyone's codes, which last several times as long."""
 
 STORED = 4000
-"""Persons of the gallery that loses a machine: filled one by one, each replica for itself."""
+"""Persons of the gallery that loses a machine: filled one by one from a store, and copied then."""
 
 AFTER_SECONDS = 10.0
 """How long searches are watched after a node was killed; the wire notices within some seconds."""
@@ -126,7 +130,8 @@ def measure_overhead(population: Population, persons: int) -> Iterator[Measure]:
         strangers = choose_mates(population, SLAB_ROWS + persons + np.arange(MATES))
         # The wire, the kernels and the usual duration are known before anything counts.
         compare(plain, cluster, mates, everyone=False)
-        yield Measure("ray_empty_round_ms", time_rounds(cluster), "ms")
+        yield Measure("ray_empty_round_ms", time_calls(cluster), "ms")
+        yield Measure("line_empty_round_ms", time_steps(cluster, mates[0][1]), "ms")
         begun = cluster.hedges
         hits = compare(plain, cluster, mates * ROUNDS, everyone=False)
         yield Measure("ray_overhead_ms", hits.overhead_ms, "ms", OVERHEAD_TARGET_MS)
@@ -150,11 +155,21 @@ def describe(name: str, timings: Timings) -> Iterator[Measure]:
         yield Measure(f"{who}_{name}_p99_ms", float(np.percentile(taken, 99)), "ms")
 
 
-def time_rounds(cluster: ClusterGallery) -> float:
-    """Median milliseconds of asking a replica of each shard for nothing at all: what the wire costs
-    by itself. A hit takes two such rounds, a miss four."""
+def time_calls(cluster: ClusterGallery) -> float:
+    """Median milliseconds of a small call of a replica of each shard over Ray: what a step would
+    cost by itself if it went that way."""
     copies = [shard.copies[0] for shard in cluster._shards]
-    laps = repeat(lambda _: ray.get([one.call("abandon", "") for one in copies]), 1.0)
+    laps = repeat(lambda _: ray.get([one.call("contains", 0) for one in copies]), 1.0)
+    return laps.p50_ms
+
+
+def time_steps(cluster: ClusterGallery, probe: Reference) -> float:
+    """Median milliseconds of a step that compares nobody, in all shards: what a step costs by
+    itself over the lines. A hit takes two, a miss four."""
+    plan = Sheets(make_queries(line_up(probe), None)).ask(1)
+    nobody = {"elected": [], "unlisted": False, "threshold": THRESHOLD, "at_most": 1}
+    options = [nobody] * SHARDS
+    laps = repeat(lambda _: cluster._asker.ask("judge", plan, options, deadline=None), 1.0)
     return laps.p50_ms
 
 
@@ -228,7 +243,24 @@ def measure_loss(machines: Machines, population: Population) -> Iterator[Measure
     compare(plain, cluster, probes, everyone=False)
     yield Measure("joining_node_fill_s", seconds, "s")
     yield Measure("joining_node_persons_per_s", STORED / seconds, "1/s", higher_is_better=True)
+    seconds = sum(time_copy(shard) for shard in cluster._shards)
+    yield Measure("copied_persons_per_s", STORED / seconds, "1/s", higher_is_better=True)
     cluster.close()
+
+
+def time_copy(shard: Shard) -> float:
+    """Seconds of copying a replica of a shard, without those of starting its process."""
+    other = shard.copies[0]
+    copy = shard._start(shard.copies[-1].node)
+    ray.get(copy.call("state"), timeout=PATIENCE_SECONDS)
+    began = time.perf_counter()
+    copy_pieces(other, copy)
+    seconds = time.perf_counter() - began
+    held = ray.get([one.call("state") for one in (other, copy)], timeout=PATIENCE_SECONDS)
+    copy.end()
+    if held[0] != held[1]:
+        raise AssertionError("a copy does not hold what the other holds")
+    return seconds
 
 
 def watch_a_kill(

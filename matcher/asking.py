@@ -1,7 +1,7 @@
 """One step of a search put to all shards at once, hedged: where a replica is slow, another is too.
 
 The first answer of each shard counts. Nobody waits for a dead node: what it was asked is asked
-elsewhere after a small multiple of the usual time, and at once when the wire says that it is gone.
+elsewhere after a small multiple of the usual time, and at once when its line ends.
 There is no answer without all shards.
 """
 
@@ -11,17 +11,16 @@ import pickle
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
-
-import ray
-from ray.exceptions import RayError
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
 
 from matcher.errors import Abandoned
 from matcher.gallery import Deadline
 from matcher.replica import pack
-from matcher.shard import CHANGE_SECONDS, Copy, Shard
+from matcher.sealing import GREETING
+from matcher.shard import Copy, Shard
 
 LOOK_SECONDS = 0.01
 """Between two looks at the deadline and the clock; the last answer wakes the caller at once."""
@@ -38,6 +37,10 @@ USUAL_SHARE = 0.1
 ANSWER_SECONDS = 30.0
 """After so long without any replica's answer a shard counts as dead: the longest search of the
 largest gallery takes a tenth of it."""
+
+
+Told: TypeAlias = "SimpleQueue[tuple[_Asked, Copy, bytes | None]]"
+"""What replicas say to one step, in the order in which they say it; None where a line ended."""
 
 
 class Pace:
@@ -61,12 +64,13 @@ class Pace:
 class _Asked:
     """One shard's part of a question: whom it was put to, and what came back."""
 
-    def __init__(self, shard: Shard, ticket: str, question: bytes) -> None:
-        self._shard, self._ticket, self._question = shard, ticket, question
+    def __init__(self, shard: Shard, ticket: int, question: bytes, told: Told) -> None:
+        self._shard, self._ticket, self._question, self._told = shard, ticket, question, told
         self._began = self._last = time.monotonic()
         self._tried: list[Copy] = []
-        self.waiting: dict[Any, Copy] = {}
+        self.waiting: list[Copy] = []
         self.answer: Any = None
+        self.answered = False
         self.put()
 
     def put(self) -> bool:
@@ -74,33 +78,32 @@ class _Asked:
         open_copies = [one for one in self._shard.copies if one.current and one not in self._tried]
         if not open_copies:
             return False
-        # Those that were slow come last; among equals the shard's order is turned by the ticket.
-        turn = int(self._ticket, 16) % len(open_copies)
+        # Those that were slow come last; among equals the shard's order is turned by the ticket,
+        # and by the shard, so that one search is shared out over the machines.
+        turn = (self._ticket + self._shard.number) % len(open_copies)
         turned = open_copies[turn:] + open_copies[:turn]
         copy = min(turned, key=lambda one: one.misses)
         self._tried.append(copy)
         self._last = time.monotonic()
-        self.waiting[copy.search(self._question)] = copy
+        self.waiting.append(copy)
+        copy.search(self._ticket, self._question, lambda said: self._told.put((self, copy, said)))
         return True
 
-    def take(self, call: Any, pace: Pace) -> bool:
-        """Take what a replica says; whether it counts. Else another is asked, or Unreachable."""
-        copy = self.waiting.pop(call)
-        try:
-            # Nobody but a replica of ours answers. It is there already: this only fetches it.
-            answer = pickle.loads(ray.get(call, timeout=CHANGE_SECONDS))  # noqa: S301
-        except RayError as error:
-            self._shard.lose(copy, type(error).__name__)
-        else:
-            # Who was lost meanwhile may have missed a change; so its answer does not count.
-            if copy.current:
-                self.answer = answer
-                pace.note(time.monotonic() - self._began)
-                self._blame()
-                return True
+    def take(self, copy: Copy, said: bytes | None, pace: Pace) -> None:
+        """Take what a replica says; where it does not count ask another, or raise Unreachable."""
+        self.waiting.remove(copy)
+        if said is None:
+            self._shard.lose(copy, "its line ended")
+        # Who was lost meanwhile may have missed a change; so its answer does not count.
+        elif copy.current:
+            # Nobody but a replica of ours has the key with which this was sealed.
+            self.answer = pickle.loads(said)  # noqa: S301
+            self.answered = True
+            pace.note(time.monotonic() - self._began)
+            self._blame()
+            return
         if not self.put() and not self.waiting:
             raise self._shard.unreachable()
-        return False
 
     def hedge(self, pace: Pace) -> None:
         """Ask another replica where those asked are slow; Unreachable once it took too long."""
@@ -112,13 +115,13 @@ class _Asked:
 
     def give_up(self) -> None:
         """Tell those who still search that nobody waits for them."""
-        for copy in self.waiting.values():
-            copy.call("abandon", self._ticket)
+        for copy in self.waiting:
+            copy.give_up(self._ticket)
         self.waiting.clear()
 
     def _blame(self) -> None:
         """Those who were overtaken by another are asked last, until they are seen well again."""
-        for copy in self.waiting.values():
+        for copy in self.waiting:
             copy.misses += 1
         self.give_up()
 
@@ -129,7 +132,7 @@ class Asker:
     def __init__(self, shards: Sequence[Shard]) -> None:
         self._shards = shards
         self._paces: defaultdict[str, Pace] = defaultdict(Pace)
-        self._tickets = count()
+        self._tickets = count(GREETING + 1)
         self._drawing = threading.Lock()
 
     @property
@@ -145,35 +148,42 @@ class Asker:
         options: Sequence[dict[str, Any] | None],
         *,
         deadline: Deadline | None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> list[Any]:
         """What Replica.search() answers in each shard that is asked, in the order of the shards.
 
-        options: of each shard, None for one that is not asked. Raises Abandoned once the deadline
+        options: of each shard, None for one that is not asked. meanwhile: done once all are asked
+        and before anybody is waited for. Raises Abandoned once the deadline
         says True, Unreachable where a shard is dead, and what a shard refuses.
         """
         with self._drawing:
-            ticket, pace = f"{next(self._tickets):x}", self._paces[step]
+            ticket, pace = next(self._tickets), self._paces[step]
         asked: list[_Asked] = []
+        told: Told = SimpleQueue()
         try:
             for shard, own in zip(self._shards, options, strict=True):
                 if own is not None:
-                    asked.append(_Asked(shard, ticket, pack(ticket, step, plan, own)))
-            self._await(asked, deadline, pace)
+                    asked.append(_Asked(shard, ticket, pack(step, plan, own), told))
+            if meanwhile is not None:
+                meanwhile()
+            while not all(one.answered for one in asked):
+                if deadline is not None and deadline():
+                    raise Abandoned("the deadline of a search passed before its end")
+                hear_one(asked, told, pace)
         finally:
             for one in asked:
                 one.give_up()
         return [one.answer.open() for one in asked]
 
-    def _await(self, asked: Sequence[_Asked], deadline: Deadline | None, pace: Pace) -> None:
-        open_parts = list(asked)
-        while open_parts:
-            if deadline is not None and deadline():
-                raise Abandoned("the deadline of a search passed before its end")
-            for one in open_parts:
-                one.hedge(pace)
-            owners = {call: one for one in open_parts for call in one.waiting}
-            # For all at once: each look costs the wire half a millisecond.
-            ready, _ = ray.wait(list(owners), num_returns=len(open_parts), timeout=LOOK_SECONDS)
-            for call in ready:
-                if owners[call] in open_parts and owners[call].take(call, pace):
-                    open_parts.remove(owners[call])
+
+def hear_one(asked: Sequence[_Asked], told: Told, pace: Pace) -> None:
+    """Take the next that a replica says, and see to those that take too long."""
+    for one in asked:
+        if not one.answered:
+            one.hedge(pace)
+    try:
+        one, copy, said = told.get(timeout=LOOK_SECONDS)
+    except Empty:
+        return
+    if not one.answered:
+        one.take(copy, said, pace)

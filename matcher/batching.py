@@ -159,3 +159,11 @@ class Batcher(Generic[Work, Result]):
         """When the queue will have become shorter by half, at the pace of late."""
         batches = len(self._queue) / self._batch_most / 2
         return max(1.0, batches * self._pace_seconds)
+
+
+def all_late(deadlines: Sequence[Callable[[], bool] | None]) -> Callable[[], bool] | None:
+    """Whether nobody of a batch waits any more; None where somebody waits for ever."""
+    known = [late for late in deadlines if late is not None]
+    if len(known) < len(deadlines):
+        return None
+    return lambda: all(late() for late in known)

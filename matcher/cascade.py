@@ -41,6 +41,10 @@ SWAPPED_COST = 10.0
 adds a tenth to the false match rate, and a mate who needs it scores far above that."""
 
 
+NO_PRINTS = prepare_probe((), ())
+"""Of a reading whose fingers are not described."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """One way to read a probe.
@@ -85,36 +89,48 @@ class Plan:
 
 
 def make_plan(lineup: Lineup, partitions: frozenset[int] | None) -> Plan:
-    """Turn a probe into readings and queries."""
+    """Turn a probe into readings and queries, ready to be compared."""
+    plan = make_queries(lineup, partitions)
+    return add_prints(plan, describe_prints(lineup))
+
+
+def make_queries(lineup: Lineup, partitions: frozenset[int] | None) -> Plan:
+    """Turn a probe into readings and queries, whose prints are not described yet: that takes three
+    times as long as all else, and whoever reads the planes needs none."""
     length = find_length(lineup.fingers)
-    # What a finger looks like does not depend on where it is looked for.
-    prints = {id(finger.minutiae): describe(finger) for finger in lineup.fingers}
-    given = read(lineup, partitions, length, prints)
+    given = read(lineup, partitions, length)
     exact = not all(finger.vector.size for finger in lineup.fingers)
     readings = [given]
     if given.named and not exact:
-        crossed = read(swap_hands(lineup), partitions, max(1, length // SWAPPED_SHARE), prints)
+        crossed = read(swap_hands(lineup), partitions, max(1, length // SWAPPED_SHARE))
         readings.append(replace(crossed, loose=(), cost=SWAPPED_COST, swapped=True))
     broad = not exact and not lineup.unknown and len(lineup.known) >= COARSE_FINGERS
     return Plan(tuple(readings), partitions, exact, broad)
 
 
-def read(
-    lineup: Lineup,
-    partitions: frozenset[int] | None,
-    length: int,
-    prints: Mapping[int, Described],
-) -> Reading:
-    """A reading of a probe whose fingers stand where the lineup says.
+def describe_prints(lineup: Lineup) -> dict[int, Described]:
+    """The fingers of a probe described, by the identity of their minutiae: what one looks like does
+    not depend on where it is looked for."""
+    return {id(finger.minutiae): describe(finger) for finger in lineup.fingers}
 
-    prints: the fingers described, by the identity of their minutiae.
-    """
-    described = [prints[id(finger.minutiae)] for finger in lineup.fingers]
+
+def add_prints(plan: Plan, prints: Mapping[int, Described]) -> Plan:
+    """The same plan ready to be compared. prints: see describe_prints()."""
+
+    def complete(reading: Reading) -> Reading:
+        described = [prints[id(finger.minutiae)] for finger in reading.lineup.fingers]
+        return replace(reading, prints=prepare_probe(described, reading.lineup.meetings))
+
+    return replace(plan, readings=tuple(complete(reading) for reading in plan.readings))
+
+
+def read(lineup: Lineup, partitions: frozenset[int] | None, length: int) -> Reading:
+    """A reading of a probe whose fingers stand where the lineup says, not described yet."""
     named = [(one.position, one) for one in lineup.known if one.vector.size]
     strangers = [one for one in lineup.unknown if one.vector.size]
     return Reading(
         lineup=lineup,
-        prints=prepare_probe(described, lineup.meetings),
+        prints=NO_PRINTS,
         named=(make_query(named, partitions),) if named else (),
         loose=tuple(
             make_query([(position, finger)], partitions)

@@ -8,12 +8,15 @@ It is searched and changed as `Gallery` is and gives the same answers: shards fi
 short lists would name, and only the best of all shards are compared (see `part`). Two things may
 differ by a person more: equal vector scores at the end of a list, all of whom are compared here;
 and a search that ends at a confident hit in a gallery of more than COARSE_LIST persons, whose
-coarse plane hands on so many of every shard.
+coarse plane hands on some more than their share of every shard.
 
 All changes must go through one ClusterGallery, which tells its own searches what they touch.
-The store is the truth: a lost replica is filled anew from it. Nothing is written to disk. Only
-processes that may join the Ray cluster can speak to the actors, and Ray neither authenticates
-nor encrypts by itself: its network must be the node's own.
+The store is the truth: a lost replica is filled anew from it. Nothing is written to disk. Ray
+places the replicas, fills, changes and ends them. The steps of searches go over a line to each (see
+`lines`), since Ray's calls take longer than a shard needs for its part; lines are sealed with keys
+that come over Ray. Only processes that may join the Ray cluster can speak to the actors, and Ray
+neither authenticates nor encrypts by itself: its network must be the node's own, with all ports
+open between its machines.
 
 Whoever searches runs on a machine of the cluster, best on its head (`ray start --head`), which is
 not doubled: it alone knows of the others, and with it the gallery ends and is filled anew. Every
@@ -34,15 +37,16 @@ import numpy as np
 import ray
 
 from matcher.asking import Asker
-from matcher.cascade import make_plan
+from matcher.cascade import make_queries
 from matcher.digest import read_sum, write_sum
 from matcher.errors import Unreachable
 from matcher.gallery import Deadline, check_number, encode_entry
 from matcher.inquiry import Inquiry, Touched
+from matcher.lines import Lines
 from matcher.lineup import Models, line_up
 from matcher.replica import Entry, Replica
 from matcher.segments import Mark, Outline, Segment
-from matcher.shard import Shard
+from matcher.shard import Copy, Shard, open_copy
 from matcher.spread import choose_node, find_move, shard_of
 from matcher.vocabulary import Candidate, Reference
 
@@ -119,7 +123,12 @@ class ClusterGallery:
             raise Unreachable(f"{replicas} replicas want {replicas} nodes, Ray has {nodes}")
         self._reload, self._replicas = reload, replicas
         self._models, self._models_lock = Models(), threading.Lock()
-        self._shards = [Shard(number, threads, kind) for number in range(shards)]
+        self._lines = Lines()
+
+        def start(node: str) -> Copy:
+            return open_copy(node, kind, threads, shards)
+
+        self._shards = [Shard(number, self._lines, start) for number in range(shards)]
         self._asker, self._touched = Asker(self._shards), Touched()
         self._tending = threading.Lock()
         try:
@@ -212,7 +221,7 @@ class ClusterGallery:
         """
         if np.isnan(threshold) or at_most < 1:
             raise ValueError("a search wants a threshold and room for one candidate")
-        plan = make_plan(line_up(probe, compare_face=compare_face), partitions)
+        plan = make_queries(line_up(probe, compare_face=compare_face), partitions)
         with self._models_lock:
             self._models.check_probe(probe, plan.lineup)
         with self._touched.watch() as touched:
@@ -243,11 +252,12 @@ class ClusterGallery:
         return Tended(filled, moved, missing)
 
     def close(self) -> None:
-        """End all replicas; the cluster stays."""
+        """End all replicas and what reads their lines; the cluster stays."""
         with self._tending:
             for shard in self._shards:
                 for node in shard.nodes:
                     shard.retire(node)
+            self._lines.close()
 
     @property
     def hedges(self) -> int:

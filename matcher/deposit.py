@@ -75,6 +75,14 @@ def write_pages(lengths: Lengths, words: Words) -> Iterator[bytes]:
         yield rows.tobytes() + words[end - int(rows.sum()) : end].tobytes()
 
 
+def list_pages(places: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
+    """The pages in which some places, ascending, lie, and the places in each."""
+    pages = places // PAGE_ROWS
+    wanted = np.unique(pages)
+    parts = np.split(places % PAGE_ROWS, np.searchsorted(pages, wanted[1:]))
+    return list(zip(wanted.tolist(), parts, strict=True))
+
+
 def read_page(page: bytes, places: NDArray[np.int64]) -> tuple[Lengths, Words]:
     """Minutiae of some places, 0 to PAGE_ROWS - 1 and ascending, of a page; Malformed if none."""
     if len(page) < _HEADER_BYTES:

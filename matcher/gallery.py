@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -29,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher import templates
-from matcher.batching import Batcher
+from matcher.batching import Batcher, all_late
 from matcher.cascade import Plan, Reading, make_plan
 from matcher.deposit import Deposit
 from matcher.digest import hash_entry, read_sum, write_sum
@@ -38,6 +37,7 @@ from matcher.findings import Findings, Rows
 from matcher.holdings import Holdings
 from matcher.lineup import line_up
 from matcher.planes import Shortlist, cut_together
+from matcher.pools import make_pool
 from matcher.probes import Query
 from matcher.rest import Rest
 from matcher.segments import (
@@ -116,7 +116,7 @@ class Gallery:
         deposit: Deposit | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gallery")
+        self._pool = make_pool(threads, "gallery")
         self._holdings = Holdings(self._pool, threads, scratch=scratch)
         self._batcher = Batcher[_Work, list[Shortlist]](self._scan)
         self._sum = 0
@@ -317,13 +317,17 @@ class Gallery:
     def _scan(self, lane: Hashable, works: Sequence[_Work]) -> list[list[Shortlist]]:
         """One walk over the planes for all queries of a batch."""
         queries = [query for work in works for query in work.queries]
-        length, late = max(work.length for work in works), _all_late(works)
+        length, late = max(work.length for work in works), all_late([one.deadline for one in works])
         planes = self._holdings.planes
         if lane == COARSE:
-            found = iter(planes.scan_coarse(queries, max(length, COARSE_LIST), deadline=late))
+            found = iter(planes.scan_coarse(queries, max(length, self._handed()), deadline=late))
         else:
             found = iter(planes.scan_fine(queries, length, deadline=late))
         return [[next(found).cut(work.length) for _ in work.queries] for work in works]
+
+    def _handed(self) -> int:
+        """Persons whom the coarse plane hands to the fine codes."""
+        return COARSE_LIST
 
     def _renew(self, findings: Findings, watch: Watch) -> None:
         """Look anew at what was touched while the search ran: who would stand on a list now."""
@@ -375,14 +379,6 @@ class Gallery:
 def list_length(lane: str, reading: Reading) -> int:
     """How many persons a list of a stage names."""
     return COARSE_HEAD if lane == COARSE else reading.length
-
-
-def _all_late(works: Sequence[_Work]) -> Deadline | None:
-    """Whether nobody of a batch waits any more; None where somebody waits for ever."""
-    deadlines = [work.deadline for work in works if work.deadline is not None]
-    if len(deadlines) < len(works):
-        return None
-    return lambda: all(late() for late in deadlines)
 
 
 def encode_entry(reference_id: int, partition: int, reference: Reference) -> bytes:

@@ -7,10 +7,9 @@ have taken them off a list and put them where only that list would have named th
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -19,7 +18,8 @@ import numpy as np
 
 from matcher.cascade import Plan
 from matcher.gallery import CONFIDENT_SCORE, Deadline
-from matcher.part import Ids, ask_only, elect
+from matcher.part import Ids, elect
+from matcher.sheets import Sheets
 from matcher.vocabulary import Candidate
 
 Elected = list[list[Ids]]
@@ -61,19 +61,23 @@ class Touched:
             return sorted(touched)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Inquiry:
     """One search.
 
-    ask: puts a step to all shards, see Asker.ask(). shards: how many. touched: reference ids of
-    those changed since the search began.
+    ask: puts a step to all shards, see Asker.ask(). plan: its prints need not be described. shards:
+    how many. touched: reference ids of those changed since the search began.
     """
 
     ask: Callable[..., list[Any]]
     plan: Plan
+    sheets: Sheets = field(init=False)
     shards: int
     deadline: Deadline | None
     touched: Callable[[], list[int]]
+
+    def __post_init__(self) -> None:
+        self.sheets = Sheets(self.plan)
 
     def search(
         self, *, threshold: float, at_most: int, everyone: bool, urgent: bool, source: str
@@ -93,15 +97,19 @@ class Inquiry:
 
     def nominate(self, *, coarse: bool, **queueing: Any) -> Elected:
         """Whom the lists of one stage of the cascade name. queueing: urgent and source."""
-        readings = self.plan.readings[:1] if coarse else self.plan.readings
+        readings = 1 if coarse else len(self.plan.readings)
         if self.plan.exact:
             # Everybody is compared anyhow.
             return [[np.empty(0, np.int64)] for _ in range(self.shards)]
         options = [{"coarse": coarse, **queueing}] * self.shards
-        # Pickled once, since dozens of small arrays cost the wire a millisecond each time.
-        asked = pickle.dumps(ask_only(self.plan))
-        parts = self.ask("nominate", asked, options, deadline=self.deadline)
-        return elect(parts, len(readings))
+        parts = self.ask(
+            "nominate",
+            self.sheets.ask(readings),
+            options,
+            deadline=self.deadline,
+            meanwhile=lambda: self.sheets.compare(readings),
+        )
+        return elect(parts, readings)
 
     def judge(
         self, elected: Elected, *, unlisted: bool, threshold: float, at_most: int
@@ -109,9 +117,7 @@ class Inquiry:
         """The best of those named, and of those whom no list can name if they are wanted."""
         compare = partial(self._compare, threshold=threshold, at_most=at_most + SPARE)
         before = self.touched()
-        ids = np.array(before, np.int64)
-        with_touched = [[np.union1d(own, ids) for own in shard] for shard in elected]
-        found = compare(with_touched, unlisted=unlisted)
+        found = compare(_add_touched(elected, before), unlisted=unlisted)
         # Who changed after that was read may have been compared half before and half after.
         late = set(self.touched()) - set(before)
         if late:
@@ -133,8 +139,17 @@ class Inquiry:
             {"elected": readings, **common} if unlisted or any(map(len, readings)) else None
             for readings in elected
         ]
-        answers = self.ask("judge", pickle.dumps(self.plan), options, deadline=self.deadline)
+        sheet = self.sheets.compare(len(elected[0]))
+        answers = self.ask("judge", sheet, options, deadline=self.deadline)
         return _rank([candidate for answer in answers for candidate in answer])
+
+
+def _add_touched(elected: Elected, touched: list[int]) -> Elected:
+    """Those named, and in every reading those who have changed."""
+    if not touched:
+        return elected
+    ids = np.array(touched, np.int64)
+    return [[np.union1d(own, ids) for own in shard] for shard in elected]
 
 
 def _rank(candidates: list[Candidate]) -> list[Candidate]:

@@ -12,26 +12,26 @@ different replicas.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from math import ceil, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import gallery
 from matcher.cascade import Plan
+from matcher.deposit import Deposit
 from matcher.findings import Findings, Rows
 from matcher.gallery import COARSE, FINE, Deadline, Gallery, Question, list_length
 from matcher.holdings import FACE_LIST
-from matcher.lineup import Lineup
 from matcher.planes import Shortlist
 from matcher.probes import Query
-from matcher.shortlist import prepare_probe
 from matcher.vocabulary import Candidate
 
 Ids = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Nominees:
+class Nominees(NamedTuple):
     """Persons for one list. reading: its number in the plan. length: how many of all shards' the
     list takes. ids: int64 (k,). scores: float32 (k,), z of vectors or cosines of faces."""
 
@@ -42,7 +42,11 @@ class Nominees:
 
 
 class Part(Gallery):
-    """The gallery of one shard."""
+    """The gallery of one shard, of so many in all; for the rest see Gallery."""
+
+    def __init__(self, *, threads: int, shards: int, deposit: Deposit | None = None) -> None:
+        super().__init__(threads=threads, deposit=deposit)
+        self._shards = shards
 
     def nominate(
         self,
@@ -56,7 +60,7 @@ class Part(Gallery):
         """Persons whom the lists of one stage could name, at the moment when this ends.
 
         The lists come in the same order from every shard. coarse: whether the coarse plane is
-        read, or everyone's fine codes. plan: its prints may be left out, see ask_only(). The rest
+        read, or everyone's fine codes. plan: its prints may be missing. The rest
         is as in Gallery.search().
         """
         lane = COARSE if coarse else FINE
@@ -71,6 +75,8 @@ class Part(Gallery):
                     length = list_length(lane, reading)
                     groups = slice(len(reading.named)), slice(len(reading.named), None)
                     for group in groups:
+                        if not reading.queries[group]:
+                            continue
                         pairs = zip(reading.queries[group], lists[number][group], strict=True)
                         fresh = [self._refresh(query, one, watch.rows) for query, one in pairs]
                         named.append(self._name(number, length, fresh))
@@ -110,15 +116,26 @@ class Part(Gallery):
                 outcome = self._holdings.compare(reading, handles[number], deadline)
                 findings.add(number, wanted[number], outcome)
             with self._lock:
-                findings.drop(watch.rows)
-                changed = self._holdings.keep_live(watch.rows, plan.partitions)
-                again = self._holdings.handles(changed)
-                for number, reading in enumerate(plan.readings[: len(wanted)]):
-                    if len(changed):
-                        findings.add(number, changed, self._holdings.compare(reading, again, None))
+                if watch.touched:
+                    self._compare_again(findings, watch.rows, len(wanted))
                 return findings.rank(self._holdings.ids, threshold, at_most)
         finally:
             self._end_watch(watch)
+
+    def _compare_again(self, findings: Findings, rows: Rows, readings: int) -> None:
+        """Compare those who were touched as they are now, whoever they were before."""
+        findings.drop(rows)
+        changed = self._holdings.keep_live(rows, findings.plan.partitions)
+        handles = self._holdings.handles(changed)
+        for number, reading in enumerate(findings.plan.readings[:readings]):
+            findings.add(number, changed, self._holdings.compare(reading, handles, None))
+
+    def _handed(self) -> int:
+        """This shard's share of what one gallery's coarse plane hands on, five standard deviations
+        more, and three for the skew of small shares: of ten million lists one has more persons of
+        one shard than that."""
+        share = gallery.COARSE_LIST / self._shards
+        return min(gallery.COARSE_LIST, ceil(share + 5 * sqrt(share) + 3))
 
     def _refresh(self, query: Query, found: Shortlist, touched: Rows) -> Shortlist:
         """A list without those who were touched since, and those anew who have a score now."""
@@ -154,14 +171,6 @@ def elect(parts: Sequence[Sequence[Nominees]], readings: int) -> list[list[Ids]]
         for shard, one in enumerate(lists):
             elected[shard][one.reading].append(one.ids[one.scores >= floor])
     return [[np.unique(np.concatenate(ids)) for ids in shard] for shard in elected]
-
-
-def ask_only(plan: Plan) -> Plan:
-    """A plan without what only comparing minutiae takes, which is most of it."""
-    face_only = Lineup((), (), (), plan.lineup.face)
-    bare = prepare_probe((), ())
-    readings = tuple(replace(one, lineup=face_only, prints=bare) for one in plan.readings)
-    return replace(plan, readings=readings)
 
 
 def _find_floor(scores: NDArray[np.float32], length: int) -> float:

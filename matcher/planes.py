@@ -385,7 +385,8 @@ class Planes:
             self._share(work, threads)
         else:
             work(0)
-        return np.split(scores, ends[:-1])
+        starts = ends - [len(rows) for rows in lists]
+        return [scores[begin:end] for begin, end in zip(starts, ends, strict=True)]
 
 
 def _sort(rows: NDArray[np.int64], scores: NDArray[np.float32], length: int) -> Shortlist:

@@ -1,4 +1,4 @@
-"""One copy of one shard: a gallery in a process of its own, asked over the wire.
+"""One copy of one shard: a gallery in a process of its own, asked over a line and over Ray.
 
 Whatever the gallery refuses comes back as a value, so that the caller raises the very error that
 one machine would, without the wire's wrapping and without anybody's stack.
@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import pickle
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from matcher import templates
 from matcher.codes import DIMENSIONS, quantise
+from matcher.copying import Copying, Pages, copy_piece, list_pieces
 from matcher.errors import MatcherError
-from matcher.gallery import Gallery
+from matcher.gallery import Deadline, Gallery
+from matcher.listening import Listener
 from matcher.part import Part
+from matcher.sealing import Address
+from matcher.segments import Outline
+from matcher.sheets import read_sheet
 from matcher.vocabulary import (
     MINUTIA,
     SUBPIXELS,
@@ -44,8 +48,7 @@ class State:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came of a call: its value or its error; after a change also what is held now."""
 
     value: Any = None
@@ -60,11 +63,19 @@ class Answer:
 
 
 class Replica:
-    """A gallery behind the wire. threads: that compare, of all its searches together."""
+    """A gallery behind the wire. threads: that compare, of all its searches together. shards: how
+    many there are of all."""
 
-    def __init__(self, threads: int) -> None:
-        self._gallery = Part(threads=threads)
-        self._searching: dict[str, threading.Event] = {}
+    def __init__(self, threads: int, shards: int) -> None:
+        self._pages = Pages()
+        self._gallery = Part(threads=threads, shards=shards, deposit=self._pages)
+        self._listener: Listener | None = None
+        self._copying: Copying | None = None
+
+    def listen(self, host: str) -> Address:
+        """Take the steps of searches from now on, over a line. host: address of this machine."""
+        self._listener = Listener(host, self.search)
+        return self._listener.address
 
     def warm(self) -> int:
         """Run every compiled path once, so that no search waits for the compiler; how many kernels
@@ -100,25 +111,36 @@ class Replica:
         """SHA-256 of a person's encoded reference."""
         return _attempt(lambda: self._gallery.content(reference_id))
 
-    def search(self, question: bytes) -> bytes:
+    def search(self, question: bytes, deadline: Deadline) -> bytes:
         """One step of a search as pack() made it; the Answer, pickled."""
-        # Nobody but the cluster's own driver can call an actor of it.
-        ticket, step, plan, options = pickle.loads(question)  # noqa: S301
-        given_up = self._searching[ticket] = threading.Event()
-        try:
-            take = getattr(self._gallery, step)
-            unpacked = pickle.loads(plan)  # noqa: S301
-            return pickle.dumps(
-                _attempt(lambda: take(unpacked, deadline=given_up.is_set, **options))
-            )
-        finally:
-            del self._searching[ticket]
+        # Nobody but the caller of this replica holds the key with which the question was sealed.
+        step, plan, options = pickle.loads(question)  # noqa: S301
+        take = getattr(self._gallery, step)
+        wanted = read_sheet(plan)
+        return pickle.dumps(_attempt(lambda: take(wanted, deadline=deadline, **options)), 5)
 
-    def abandon(self, ticket: str) -> None:
-        """Give up a search that nobody waits for any more; nothing if it has ended."""
-        searching = self._searching.get(ticket)
-        if searching is not None:
-            searching.set()
+    def pieces(self) -> tuple[Outline, list[int]]:
+        """What another begins a copy of this with, and the numbers of its pieces."""
+        return list_pieces(self._gallery)
+
+    def piece(self, number: int) -> bytes:
+        """A piece as it is now."""
+        return copy_piece(self._gallery, number)
+
+    def begin_copy(self, outline: Outline, count: int) -> None:
+        """Become, while empty, a copy of another of so many pieces."""
+        self._copying = Copying(self._gallery, self._pages, outline, count)
+
+    def take_piece(self, piece: bytes) -> Answer:
+        """Take a piece, in whatever order they come."""
+        assert self._copying is not None
+        copying = self._copying
+        return _attempt(lambda: copying.take(piece))
+
+    def end_copy(self) -> Answer:
+        """Wait until all pieces are in."""
+        assert self._copying is not None
+        return _attempt(self._copying.finish)
 
     def enrol(self, entries: Sequence[Entry]) -> Answer:
         """Enrol some persons, all before any other change; stops at the first refused."""
@@ -154,14 +176,13 @@ def _count_compiled() -> int:
     return sum(sum(misses.values()) for misses in counts.values())
 
 
-def pack(ticket: str, step: str, plan: bytes, options: dict[str, Any]) -> bytes:
+def pack(step: str, plan: bytes, options: dict[str, Any]) -> bytes:
     """A step of a search for one replica.
 
-    ticket: under which abandon() gives it up. step: a method of Part. plan: pickled, once for all
-    replicas. options: the method's others. All in one, since every argument of a call costs the
-    wire 0.2 ms.
+    step: a method of Part. plan: its sheet, written once for all replicas. options: the
+    method's others.
     """
-    return pickle.dumps((ticket, step, plan, options))
+    return pickle.dumps((step, plan, options), 5)
 
 
 def _attempt(call: Callable[[], Any]) -> Answer:

@@ -33,17 +33,18 @@ class Errand:
 
 def plan_errands(lists: Sequence[NDArray[np.int64]], slab_rows: int) -> list[Errand]:
     """Split lists of rows, one for each query, by slabs; `at` counts through all lists."""
-    rows = np.concatenate([np.empty(0, np.int64), *lists])
-    owners = np.repeat(np.arange(len(lists)), [len(one) for one in lists])
-    # By row: neighbours are read together.
-    order = np.lexsort((rows, owners))
-    slabs = rows[order] // slab_rows
-    ends = np.flatnonzero(np.diff(slabs) | np.diff(owners[order])) + 1
-    return [
-        Errand(int(owners[at[0]]), int(rows[at[0]] // slab_rows), at, rows[at] % slab_rows)
-        for at in np.split(order, ends)
-        if len(at)
-    ]
+    errands, first = [], 0
+    for owner, rows in enumerate(lists):
+        # By row: neighbours are read together.
+        order = np.argsort(rows, kind="stable")
+        slabs, places = np.divmod(rows[order], slab_rows)
+        ends = [*(np.flatnonzero(slabs[1:] != slabs[:-1]) + 1).tolist(), len(rows)]
+        for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+            if begin < end:
+                at = order[begin:end] + first
+                errands.append(Errand(owner, int(slabs[begin]), at, places[begin:end]))
+        first += len(rows)
+    return errands
 
 
 def halve(probes: FineProbes) -> Halves:

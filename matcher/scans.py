@@ -37,6 +37,12 @@ FINE_CHUNK = 1024
 ROOM = 256
 """Keys beyond those wanted before the best are sorted out: few, so that the limit rises soon."""
 
+BY_CROWD = np.argsort(CROWD_OF, kind="stable")
+"""The masks in the order of their crowds."""
+
+CROWD_STARTS = np.searchsorted(CROWD_OF[BY_CROWD], CROWDS)
+"""Where each crowd begins in that order."""
+
 NEVER, ALWAYS = np.int32(2**31 - 1), np.int32(-(2**31))
 """Sums needed where no finger is common, and where every score is welcome."""
 
@@ -107,7 +113,7 @@ def make_best(rule: Rule, length: int) -> Best:
     """Empty lists of the given length."""
     probes = len(rule.base)
     needs = np.where(rule.scale > 0, ALWAYS, NEVER)
-    floors = np.stack([needs[:, crowd == CROWD_OF].min(axis=1) for crowd in CROWDS], axis=1)
+    floors = np.minimum.reduceat(needs[:, BY_CROWD], CROWD_STARTS, axis=1)
     return Best(
         np.zeros((probes, length + ROOM), np.uint64),
         np.zeros(probes, np.int64),

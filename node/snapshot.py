@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.deposit import PAGE_ROWS, Lengths, Words, lay_out, measure_pages, read_page
+from matcher.deposit import Lengths, Words, lay_out, list_pages, measure_pages, read_page
 from matcher.errors import Malformed
 from matcher.gallery import Gallery
 from matcher.persons import Persons
@@ -158,16 +158,15 @@ class Snapshot:
 
     def _read_pages(self, kept: _Kept, places: NDArray[np.int64]) -> tuple[Lengths, Words]:
         """All pages of a file in one go where more than a few are wanted."""
-        wanted = np.unique(places // PAGE_ROWS)
-        parts = np.split(places % PAGE_ROWS, np.searchsorted(places // PAGE_ROWS, wanted[1:]))
-        first, last = int(wanted[0]), int(wanted[-1])
+        wanted = list_pages(places)
+        first, last = wanted[0][0], wanted[-1][0]
         many = len(wanted) > PAGES_ONE_BY_ONE
         lengths, words = [], []
         with (self._folder / kept.name).open("rb", buffering=0) as file:
             begin = int(kept.starts[first])
             end = int(kept.starts[last + 1])
             whole = read_at(file.fileno(), begin, end) if many else b""
-            for page, part in zip(wanted.tolist(), parts, strict=True):
+            for page, part in wanted:
                 start, end = kept.starts[page : page + 2].tolist()
                 sealed = whole[start - begin : end - begin]
                 if not many:

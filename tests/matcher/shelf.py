@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.deposit import PAGE_ROWS, Lengths, Words, read_page
+from matcher.deposit import Lengths, Words, list_pages, read_page
 from matcher.gallery import Gallery
 
 
@@ -35,8 +35,5 @@ class Shelf:
         self.reads += 1
         # Who was erased meanwhile is asked for under no id.
         assert np.isin(ids, [*self.ids[number][places], -1]).all()
-        parts = [
-            read_page(self.pages[number][place // PAGE_ROWS], np.array([place % PAGE_ROWS]))
-            for place in places
-        ]
-        return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
+        found = [read_page(self.pages[number][page], part) for page, part in list_pages(places)]
+        return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])

@@ -8,6 +8,7 @@ They start twenty processes and more, which takes minutes:
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -64,9 +65,11 @@ class Both:
 
     store: dict[int, tuple[int, Reference]] = field(default_factory=dict)
     plain: Gallery = field(default_factory=Gallery)
+    reads: list[int] = field(default_factory=list)
     cluster: ClusterGallery = field(init=False)
 
     def reload(self, wanted: Callable[[int], bool]) -> Iterator[tuple[int, int, Reference]]:
+        self.reads.append(0)
         for reference_id, (partition, reference) in list(self.store.items()):
             if wanted(reference_id):
                 yield reference_id, partition, reference
@@ -125,11 +128,15 @@ def both(machines: Machines) -> Iterator[Both]:
         both.plain.enrol(7 * seed, person(seed), partition=seed % 3)
     both.cluster = ClusterGallery(both.reload, shards=SHARDS)
     yield both
+    assert "lines" in {thread.name for thread in threading.enumerate()}
     both.cluster.close()
+    assert "lines" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_start_fills_two_replicas_on_two_nodes(both: Both) -> None:
     assert all(len(set(nodes)) == 2 for nodes in both.cluster.placement.values())
+    # The second of each is a copy of the first.
+    assert len(both.reads) == SHARDS
     both.assert_equal()
     assert 7 in both.cluster
     assert 8 not in both.cluster
@@ -234,8 +241,10 @@ def test_a_node_killed_among_searches_loses_nothing(both: Both, machines: Machin
 
 def test_a_node_that_joins_is_filled_and_answers(both: Both, machines: Machines) -> None:
     machines.join()
+    before = len(both.reads)
     with searching(both):
         assert both.cluster.tend() == Tended(filled=SHARDS, moved=0, missing=0)
+    assert len(both.reads) == before
     both.assert_equal()
     # They found the kernels that the others had compiled, or those of an earlier start.
     fresh = machines.joined[-1].node_id
@@ -287,6 +296,19 @@ def test_changes_go_on_while_replicas_are_filled(both: Both) -> None:
     assert both.cluster.tend() == Tended(filled=SHARDS, moved=0, missing=0)
 
 
+def test_a_line_that_breaks_costs_a_replica_at_once(both: Both) -> None:
+    broken = both.cluster._shards[0].copies[0]
+    assert broken.line is not None
+    with searching(both):
+        # Its process lives on, and Ray knows of nothing.
+        broken.line.end.shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: len(both.cluster.placement[0]) == 1)
+        assert not broken.current
+    both.assert_same_answers()
+    assert both.cluster.tend() == Tended(filled=1, moved=0, missing=0)
+    both.assert_equal()
+
+
 def test_a_shard_without_replicas_answers_nothing_until_it_is_filled(both: Both) -> None:
     lost = both.cluster._shards[0]
     for copy in lost.copies:
@@ -301,7 +323,9 @@ def test_a_shard_without_replicas_answers_nothing_until_it_is_filled(both: Both)
     theirs = next(n for n in range(10_000, 10_100) if shard_of(n, SHARDS) == 0)
     with pytest.raises(Unreachable):
         both.cluster.enrol(theirs, person(1))
+    before = len(both.reads)
     assert both.cluster.tend() == Tended(filled=2, moved=0, missing=0)
+    assert len(both.reads) == before + 1
     both.assert_equal()
     both.assert_same_answers()
 

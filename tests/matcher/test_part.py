@@ -1,6 +1,7 @@
 """The parts of a search over several shards: together they answer as one gallery does."""
 
-import pickle
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -8,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import gallery
-from matcher.cascade import make_plan
+from matcher.cascade import make_plan, make_queries
 from matcher.gallery import Gallery
 from matcher.inquiry import Inquiry, Touched
 from matcher.lineup import line_up
 from matcher.part import Nominees, Part, elect
+from matcher.pools import OwnThread
+from matcher.sheets import read_sheet
 from matcher.spread import shard_of
 from matcher.vocabulary import Candidate, FingerPosition, Reference
 
@@ -47,7 +51,7 @@ class Parts:
     """Shards in this process. between: run before each step that compares."""
 
     def __init__(self) -> None:
-        self.shards = [Part(threads=1) for _ in range(SHARDS)]
+        self.shards = [Part(threads=1, shards=SHARDS) for _ in range(SHARDS)]
         self.touched = Touched()
         self.steps: list[str] = []
         self.between: Callable[[], object] = lambda: None
@@ -58,13 +62,21 @@ class Parts:
         shard.enrol(reference_id, reference, partition=partition)
 
     def ask(
-        self, step: str, plan: bytes, options: Sequence[dict[str, Any] | None], *, deadline: object
+        self,
+        step: str,
+        plan: bytes,
+        options: Sequence[dict[str, Any] | None],
+        *,
+        deadline: object,
+        meanwhile: Callable[[], object] | None = None,
     ) -> list[Any]:
         self.steps.append(step)
+        if meanwhile is not None:
+            meanwhile()
         if step == "judge":
             self.between()
         return [
-            getattr(shard, step)(pickle.loads(plan), deadline=deadline, **own)
+            getattr(shard, step)(read_sheet(plan), deadline=deadline, **own)
             for shard, own in zip(self.shards, options, strict=True)
             if own is not None
         ]
@@ -72,7 +84,7 @@ class Parts:
     def search(
         self, probe: Reference, partitions: frozenset[int] | None, *, everyone: bool
     ) -> tuple[Candidate, ...]:
-        plan = make_plan(line_up(probe), partitions)
+        plan = make_queries(line_up(probe), partitions)
         with self.touched.watch() as touched:
             inquiry = Inquiry(self.ask, plan, SHARDS, None, touched)
             # Whoever is compared at all is a candidate then.
@@ -184,3 +196,62 @@ def test_whoever_ties_with_the_last_on_a_list_is_on_it() -> None:
     assert [ids.tolist() for (ids,) in chosen] == [[1, 2], [3]]
     short = elect([[nominees([1], [1])], [nominees([], [])]], 1)
     assert [ids.tolist() for (ids,) in short] == [[1], []]
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 4, 8, 16, 64, 200])
+def test_a_shard_hands_on_whom_one_gallery_would(shards: int) -> None:
+    handed = Part(threads=1, shards=shards)._handed()
+    # Of those on one gallery's list any number may lie in one shard, as luck has it.
+    assert binom.sf(handed, gallery.COARSE_LIST, 1 / shards) < 1e-7
+    assert handed <= gallery.COARSE_LIST
+
+
+def test_a_pool_of_one_works_in_the_threads_of_those_who_ask() -> None:
+    own, inside, most = OwnThread(), 0, 0
+
+    def work() -> int:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.001)
+        inside -= 1
+        return threading.get_ident()
+
+    def ask() -> None:
+        names.extend([own.submit(work).result() == threading.get_ident() for _ in range(10)])
+
+    names: list[bool] = []
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert names == 40 * [True]
+    assert most == 1
+    failed = own.submit(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        failed.result()
+
+
+def test_a_person_changed_while_they_are_compared_is_compared_anew() -> None:
+    _, parts = fill()
+    shard = parts.shards[shard_of(7, SHARDS)]
+    plan = make_plan(line_up(capture(7)), None)
+
+    def judge(change: Callable[[], object]) -> list[int]:
+        changed: list[object] = []
+
+        def deadline() -> bool:
+            if not changed:
+                changed.append(change())
+            return False
+
+        elected = [np.array([7], np.int64)] * 2
+        options: dict[str, Any] = {"unlisted": False, "threshold": 20.0, "at_most": 5}
+        found = shard.judge(plan, elected=elected, deadline=deadline, **options)
+        return [one.reference_id for one in found]
+
+    assert judge(lambda: shard.move(7, 2)) == [7]
+    assert judge(lambda: shard.enrol(7, person(8))) == []
+    assert judge(lambda: shard.enrol(7, person(7))) == [7]
+    assert judge(lambda: shard.erase(7)) == []
