@@ -37,6 +37,8 @@ KEEPALIVE_MS = 30_000
 MIN_PING_MS = 10_000
 """Pings that are closer together than this close the connection; documented in the ICD."""
 
+ENDING_SIGNALS = signal.SIGTERM, signal.SIGINT
+
 Call = Callable[[Any, grpc.ServicerContext], Any]
 """One call behind a door: message (or iterator of messages) and context -> answer (or iterator)."""
 
@@ -93,12 +95,14 @@ class Ending:
         self._reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING_SIGNALS:
             signal.signal(number, lambda *_: None)
 
     def wait(self) -> None:
         """Return once for each signal that came; at once if one came before."""
-        os.read(self._reading, 1)
+        # The pipe tells of every signal that anything in the process handles, by its number.
+        while os.read(self._reading, 1)[0] not in ENDING_SIGNALS:
+            continue
 
 
 def open_doorway(

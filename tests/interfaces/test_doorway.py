@@ -32,3 +32,27 @@ for _ in range({SIGNALS}):
 
 def test_a_signal_ends_a_server_whenever_it_comes() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], timeout=SECONDS, check=True)
+
+
+ANOTHER = """
+import os, signal, threading
+from interfaces.doorway import Ending
+
+ending, sent = Ending(), threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: None)
+os.kill(os.getpid(), signal.SIGUSR1)
+
+def send():
+    sent.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Timer(0.3, send).start()
+ending.wait()
+print(sent.is_set())
+"""
+
+
+def test_a_signal_that_something_else_handles_ends_no_server() -> None:
+    program = [sys.executable, "-c", ANOTHER]
+    done = subprocess.run(program, timeout=SECONDS, check=True, capture_output=True, text=True)
+    assert done.stdout == "True\n"
