@@ -112,7 +112,7 @@ def plan(length: int, spread: float) -> tuple[Mixture, ...]:
 def share(length: int, parts: int) -> Mixture:
     """The rows under each of several equal parts of a length; cut rows count as far as they lie in.
 
-    >>> share(3, 2).weights[:, :3].round(3).tolist()
+    >>> share(3, 2).weights[:, :3].astype(float).round(3).tolist()
     [[0.667, 0.333, 0.0], [0.333, 0.667, 0.0]]
     """
     size = length / parts
