@@ -59,9 +59,14 @@ REPLICAS = 2
 SHARD_THREADS = 1
 """Threads that compare in one replica: several replicas share a machine."""
 
-SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-"""What every node of a cluster is started with: nothing is reported to anybody, and searches do
-not stand behind all other work of a machine, where Ray puts its workers by itself."""
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "RAY_automatic_object_spilling_enabled": "0",
+}
+"""What every node of a cluster is started with: nothing is reported to anybody, searches do not
+stand behind all other work of a machine, where Ray puts its workers by itself, and nothing of a
+person that is on its way from one replica to another is ever written to a disk."""
 
 Reload = Callable[[Callable[[int], bool]], Iterable[tuple[int, int, Reference]]]
 """Reads reference id, partition and reference of all in the store whose id is wanted; several

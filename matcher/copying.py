@@ -120,11 +120,13 @@ class Copying:
         try:
             gallery.restore(outline, [self._open_next] * count)
             self._pages.wake_all(gallery)
-        except (ValueError, Malformed) as error:
+        except Exception as error:  # noqa: BLE001 - raised by finish(), in the caller's thread
             self._failure = error
 
     def _open_next(self) -> tuple[Segment, bytes]:
         piece = memoryview(self._pieces.get())
+        if len(piece) < _HEAD_BYTES.size:
+            raise Malformed("a piece ends too early")
         (length,) = _HEAD_BYTES.unpack_from(piece)
         head, pages = piece[_HEAD_BYTES.size :][:length], piece[_HEAD_BYTES.size + length :]
         segment, _ = decode(head)

@@ -40,7 +40,8 @@ class Deposit(Protocol):
         """Minutiae of some places of a segment, ascending, and of the persons who are there.
 
         Returns the words of each, uint32 (n,), 0 where there are none, and all words in turn.
-        Several threads may ask. What is damaged is fetched from wherever the truth is.
+        Several threads may ask. What is damaged is fetched from wherever the truth is, whose errors
+        this raises then.
         """
         ...
 

@@ -8,11 +8,10 @@ reader can hold what was cleared.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +39,6 @@ from matcher.segments import Columns, Outline
 from matcher.shortlist import compare_persons
 from matcher.slabs import Kind
 from matcher.vocabulary import Reference
-
-Result = TypeVar("Result")
 
 CHUNK_MEETINGS = 400
 """Comparisons of fingers between two looks at the deadline: about 50 ms of one core, with what it
@@ -168,10 +165,6 @@ class Holdings:
         for handle in handles.tolist():
             self._minutiae.erase(handle)
             self._minutiae.reuse(handle)
-
-    def map(self, function: Callable[..., Result], *given: Iterable[Any]) -> Iterator[Result]:
-        """Call a function for each on the threads that compare."""
-        return self._pool.map(function, *given)
 
     def keep_live(
         self, rows: NDArray[np.int64], partitions: frozenset[int] | None

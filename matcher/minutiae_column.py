@@ -87,6 +87,7 @@ class MinutiaeColumn:
         memory = self.memory.addresses, BLOCK_WORDS
         lengths = np.zeros(len(handles), np.uint32)
         wanted = np.ascontiguousarray(handles, np.int64)
+        assert wanted.min(initial=ABSENT) >= ABSENT, "minutiae on disk have no room"
         _measure(memory, wanted, lengths)
         words = np.empty(int(lengths.sum(dtype=np.int64)), np.uint64)
         _copy_out(memory, wanted, lengths, words)

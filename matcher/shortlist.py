@@ -68,6 +68,7 @@ def compare_persons(
     room = np.empty(MAX_MINUTIAE, np.int64), make_target(MAX_MINUTIAE), make_scratch()
     memory = column.memory.addresses, minutiae_column.BLOCK_WORDS
     wanted = np.ascontiguousarray(handles, np.int64)
+    assert wanted.min(initial=ABSENT) >= ABSENT, "minutiae on disk have no room"
     _compare_listed((columns, probe.meetings), memory, wanted, (raw, room))
     return raw
 

@@ -43,11 +43,15 @@ def read_head(path: Path, length: int, room: Room) -> tuple[memoryview, int]:
     They go past the system's own copies, which nobody would read again.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
+        return _read_head(path, length, room, os.O_DIRECT)
     except OSError as error:
         if error.errno != errno.EINVAL:  # Some file systems know no direct reads.
             raise
-        descriptor = os.open(path, os.O_RDONLY)
+        return _read_head(path, length, room, 0)
+
+
+def _read_head(path: Path, length: int, room: Room, flags: int) -> tuple[memoryview, int]:
+    descriptor = os.open(path, os.O_RDONLY | flags)
     try:
         content = room.take(length)
         found = os.readv(descriptor, [content])

@@ -64,7 +64,7 @@ def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None)
     """
     gallery = Gallery() if snapshot is None else snapshot.open()
     if snapshot is not None:
-        if len(gallery) and _catch_up(store, engine, gallery):
+        if len(gallery) and _catch_up(store, engine, gallery, snapshot):
             snapshot.expire(gallery)
             return gallery
         if len(gallery):
@@ -131,7 +131,7 @@ def _prove_by(store: Store, gallery: Persons, expected: bytes) -> None:
             _put_right(transaction, gallery, known)
 
 
-def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
+def _catch_up(store: Store, engine: Engine, gallery: Gallery, snapshot: Snapshot) -> bool:
     """Bring what a snapshot held into agreement with the store; whether that is proved."""
     if strange := set(gallery.outline().models) - set(engine.models):
         log.warning("the snapshot is of other models: %s", ", ".join(sorted(strange)))
@@ -140,7 +140,7 @@ def _catch_up(store: Store, engine: Engine, gallery: Gallery) -> bool:
         # After an orderly stop nothing is different, and no list of millions has to be read.
         if _is_proved(transaction, gallery):
             return True
-        _bring_up_to_date(transaction, engine, gallery)
+        _bring_up_to_date(transaction, engine, gallery, snapshot)
         return _is_proved(transaction, gallery)
 
 
@@ -150,7 +150,9 @@ def _is_proved(transaction: Transaction, gallery: Persons) -> bool:
     return len(gallery) == count and gallery.digest() == known
 
 
-def _bring_up_to_date(transaction: Transaction, engine: Engine, gallery: Gallery) -> None:
+def _bring_up_to_date(
+    transaction: Transaction, engine: Engine, gallery: Gallery, snapshot: Snapshot
+) -> None:
     """Erase who is gone from the store, move who is elsewhere, and read who came since."""
     stored, partitions = biometrics.list_partitions(transaction)
     held, places = gallery.list_held()
@@ -160,7 +162,8 @@ def _bring_up_to_date(transaction: Transaction, engine: Engine, gallery: Gallery
     for at in np.flatnonzero(partitions[here] != places[there]):
         gallery.move(int(both[at]), int(partitions[here][at]))
     missing = np.setdiff1d(stored, held, assume_unique=True).tolist()
-    for stored_one in _check_models(engine, biometrics.some_references(transaction, missing)):
+    found = _check_models(engine, biometrics.some_references(transaction, missing))
+    for stored_one in _lay_down(found, gallery, snapshot):
         partition = PARTITIONS[stored_one.category]
         gallery.enrol(stored_one.template_id, stored_one.reference, partition=partition)
     log.info("%d references from the snapshot, %d from the store", len(both), len(missing))
@@ -171,7 +174,7 @@ def _load_all(store: Store, engine: Engine, snapshot: Snapshot | None) -> Galler
     gallery = Gallery(deposit=snapshot)
     with store.read() as transaction:
         references = _check_models(engine, biometrics.all_references(transaction))
-        if snapshot is not None and snapshot.dozing:
+        if snapshot is not None:
             references = _lay_down(references, gallery, snapshot)
         expected = digest_entries(_enrol_all(gallery, references))
     _prove_by(store, gallery, expected)
@@ -181,10 +184,11 @@ def _load_all(store: Store, engine: Engine, snapshot: Snapshot | None) -> Galler
 def _lay_down(
     references: Iterable[biometrics.StoredReference], gallery: Gallery, snapshot: Snapshot
 ) -> Iterator[biometrics.StoredReference]:
-    """Pass references on, and leave to the disk what has become of them so far now and then."""
+    """Pass references on, and leave to the disk what has become of them now and then, where that
+    is wanted; OSError where the disk is full."""
     for number, stored in enumerate(references, 1):
         yield stored
-        if number % LAID_DOWN_AT_ONCE == 0:
+        if snapshot.dozing and number % LAID_DOWN_AT_ONCE == 0:
             snapshot.write(gallery, snapshot.list_dirty(gallery))
 
 

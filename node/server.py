@@ -78,10 +78,12 @@ class Serving:
         self._follower.stop()
         for thread in self._keepers:
             thread.join()
-        dirty = self.node.snapshot.list_dirty(self.node.gallery)
-        while dirty:
-            dirty = _write_some(self.node, dirty)
-        close(self.node)
+        try:
+            dirty = self.node.snapshot.list_dirty(self.node.gallery)
+            while dirty:
+                dirty = _write_some(self.node, dirty)
+        finally:
+            close(self.node)
 
 
 def serve(node: Node) -> Serving:
@@ -145,6 +147,7 @@ def _keep(
             doorway.ready(False)
         rounds += 1
         if rounds % rounds_between_snapshots == 0:
+            node.snapshot.lay_down(node.gallery)
             dirty = node.snapshot.list_dirty(node.gallery)
         dirty = _write_some(node, dirty)
         if rounds % rounds_between_sweeps == 0:
@@ -171,7 +174,11 @@ def _wake(node: Node, stopping: threading.Event) -> None:
     for number in node.gallery.asleep() if not node.snapshot.dozing else ():
         if stopping.is_set():
             return
-        node.gallery.wake(number)
+        try:
+            node.gallery.wake(number)
+        except NodeError as error:
+            # Searches read its minutiae as this did, until the next start.
+            log.warning("minutiae of segment %d stay on disk: %s", number, error)
 
 
 def _write_some(node: Node, dirty: list[int]) -> list[int]:
@@ -179,8 +186,8 @@ def _write_some(node: Node, dirty: list[int]) -> list[int]:
     if dirty:
         try:
             node.snapshot.write(node.gallery, dirty[:SEGMENTS_AT_ONCE])
-        except OSError as error:
-            log.warning("the snapshot cannot be written, starts will be slow: %s", error.strerror)
+        except (OSError, NodeError) as error:
+            log.warning("the snapshot cannot be written, starts will be slow: %s", error)
             return []
     return dirty[SEGMENTS_AT_ONCE:]
 

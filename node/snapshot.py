@@ -17,6 +17,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from matcher.gallery import Gallery
 from matcher.persons import Persons
 from matcher.segments import LAYOUT, Mark, Outline, Segment, decode
 from matcher.vocabulary import Reference
-from node.errors import SealBroken
+from node.errors import NodeError, SealBroken
 from node.files import Rooms, overwrite, read_at, read_head, sync_folder, write_file
 from node.store.transaction import THE_NODE
 from node.vault import KEY_BYTES, SEAL_BYTES, Place, seal, unseal, unseal_into
@@ -179,7 +180,6 @@ class Snapshot:
 
     def write(self, gallery: Persons, numbers: list[int]) -> None:
         """Write some segments anew and then the manifest; what lay there counts until then."""
-        written: dict[int, Mark] = {}
         for number in numbers:
             segment, mark = gallery.copy_segment(number)
             name, key = secrets.token_hex(_NAME_BYTES), secrets.token_bytes(KEY_BYTES)
@@ -197,16 +197,24 @@ class Snapshot:
                 (self._folder / name).unlink(missing_ok=True)
                 raise
             with self._lock:
-                # Who left meanwhile is in the copy, and whoever erased looked before it was kept.
+                # Who left since is in the copy, and expire() may have looked before it was kept.
                 if gallery.marks()[number].departures == mark.departures:
                     self._kept[number] = _Kept(name, key, mark, starts)
                     self._damaged.discard(number)
                 self._unfinished.discard(name)
-            written[number] = mark
         with self._lock:
             self._write_manifest(gallery.outline())
         # Only now is there a file that a start after a power cut would find.
-        for number, mark in written.items() if self.dozing else ():
+        self.lay_down(gallery)
+
+    def lay_down(self, gallery: Persons) -> None:
+        """Leave all minutiae that are written to the disk, where that is wanted."""
+        if not self.dozing:
+            return
+        asleep = set(gallery.asleep())
+        with self._lock:
+            awake = {number: one.mark for number, one in self._kept.items() if number not in asleep}
+        for number, mark in awake.items():
             gallery.doze(number, mark)
 
     def expire(self, gallery: Persons) -> None:
@@ -217,7 +225,11 @@ class Snapshot:
         with self._lock:
             left = self._list_left(gallery)
         for number in left:
-            gallery.wake(number)
+            try:
+                gallery.wake(number)
+            except NodeError as error:
+                # The key goes all the same; whoever stays is read from the store when wanted.
+                log.warning("segment %d could not be read: %s", number, type(error).__name__)
         with self._lock:
             # Some may have been written anew meanwhile.
             gone = set(left).intersection(self._list_left(gallery))
@@ -251,10 +263,7 @@ class Snapshot:
         """Lose every key; all segments are written anew with the next rounds."""
         self._kept = {}
         for path in (self._folder / MANIFEST, self._folder / f"{MANIFEST}.new"):
-            if path.exists():
-                with path.open("r+b") as file:
-                    overwrite(file.fileno())
-                path.unlink()
+            _destroy(path)
         sync_folder(self._folder)
         self._remove_unnamed()
 
@@ -311,20 +320,34 @@ class Snapshot:
             ],
         }
         path, fresh = self._folder / MANIFEST, self._folder / f"{MANIFEST}.new"
-        old = path.open("r+b") if path.exists() else None
-        write_file(fresh, seal(self._key, json.dumps(content).encode(), _place(MANIFEST)))
-        fresh.replace(path)
-        sync_folder(self._folder)
-        if old is not None:
-            overwrite(old.fileno())
-            old.close()
+        sealed = seal(self._key, json.dumps(content).encode(), _place(MANIFEST))
+        with ExitStack() as opened:
+            old = opened.enter_context(path.open("r+b")) if path.exists() else None
+            try:
+                write_file(fresh, sealed)
+            except OSError:
+                _destroy(fresh)
+                raise
+            fresh.replace(path)
+            sync_folder(self._folder)
+            if old is not None:
+                overwrite(old.fileno())
         self._remove_unnamed()
 
     def _remove_unnamed(self) -> None:
         named = {MANIFEST, *self._unfinished, *(one.name for one in self._kept.values())}
         for file in self._folder.iterdir():
             if file.name not in named:
-                file.unlink()
+                # A write that failed removes its own.
+                file.unlink(missing_ok=True)
+
+
+def _destroy(path: Path) -> None:
+    """Overwrite a file of keys and remove it, if it is there."""
+    if path.exists():
+        with path.open("r+b") as file:
+            overwrite(file.fileno())
+        path.unlink()
 
 
 def _place(name: str) -> Place:

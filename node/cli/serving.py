@@ -53,10 +53,11 @@ def _open(settings: Settings) -> Node:
 def serve(settings_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT; says `ready` with its port as one JSON line."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    ending = Ending()
     with explaining():
-        settings = read_settings(settings_file)
-        with server.serve(_open(settings)) as serving:
+        node = _open(read_settings(settings_file))
+        # Not before: until here a signal ends the process at once, and nothing is lost by that.
+        ending = Ending()
+        with server.serve(node) as serving:
             click.echo(json.dumps({"ready": True, "port": serving.doorway.port}))
             ending.wait()
 

@@ -156,8 +156,9 @@ def open_head(piece: bytes) -> tuple[Segment, bytes]:
         (lambda piece: piece[:-1], "not as long as it says"),
         (lambda piece: piece + b"\0", "not as long as it says"),
         (lambda piece: piece[:1000], "ends too early"),
+        (lambda piece: piece[:3], "ends too early"),
     ],
-    ids=["too short", "too long", "half a head"],
+    ids=["too short", "too long", "half a head", "not even a length"],
 )
 def test_what_is_no_piece_is_refused(damage: Callable[[bytes], bytes], why: str) -> None:
     source = fill()
@@ -167,6 +168,20 @@ def test_what_is_no_piece_is_refused(damage: Callable[[bytes], bytes], why: str)
     for number in numbers:
         copying.take(damage(copy_piece(source, number)))
     with pytest.raises(Malformed, match=why):
+        copying.finish()
+
+
+def test_whatever_fails_while_a_copy_is_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    source, pages = fill(), Pages()
+    outline, numbers = list_pieces(source)
+    copying = Copying(Gallery(threads=1, deposit=pages), pages, outline, len(numbers))
+    monkeypatch.setattr(Pages, "wake_all", fail)
+    for number in numbers:
+        copying.take(copy_piece(source, number))
+    with pytest.raises(MemoryError):
         copying.finish()
 
 

@@ -197,6 +197,25 @@ def test_a_row_that_is_anothers_before_it_was_woken_keeps_the_others_minutiae(ag
     assert codes_left(gallery) == 0
 
 
+def test_who_came_into_a_segment_is_awake_after_it_was_woken_twice_at_once() -> None:
+    """While one reads, another wakes everybody, copies the segment and lays all down again."""
+
+    def lay_down() -> None:
+        shelf.put_to_sleep(gallery)
+
+    shelf = Meddling(lay_down)
+    gallery = crowd(shelf)
+    shelf.put_to_sleep(gallery)
+    for seed in range(100, 140):
+        gallery.enrol(seed, person(seed))
+    for number in gallery.asleep():
+        gallery.wake(number)
+    assert shelf.act is None
+    rows = gallery._holdings.planes.select()
+    assert not len(gallery._holdings.deposited(rows))
+    assert sum(len(gallery.copy_segment(number)[0].words) for number in gallery.marks())
+
+
 def test_somebody_at_rest_who_is_moved_during_a_search_is_in_its_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

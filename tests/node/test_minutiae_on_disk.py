@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +16,7 @@ from node import enrolment, identification, server
 from node.access import Actor
 from node.assembly import Node
 from node.enrolment import Enrolment
-from node.errors import SettingsWrong
+from node.errors import SettingsWrong, StoreUnusable
 from node.settings import GallerySettings
 
 WAKING_SECONDS = 20.0
@@ -60,6 +62,25 @@ def test_after_a_restart_the_person_is_found_wherever_minutiae_are(
         assert [one.reference_number for one in found.candidates] == [number]
     assert (bytes_awake(node) > 0) is (where is not ON_DISK)
     serving.stop()
+
+
+def test_a_store_that_cannot_be_read_stops_neither_the_keeper_nor_the_waker(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise StoreUnusable("the store is busy")
+
+    monkeypatch.setattr(node.snapshot, "write", refuse)
+    assert server._write_some(node, [0, 1]) == []
+    monkeypatch.setattr(node.gallery, "asleep", lambda: [4, 5])
+    monkeypatch.setattr(node.gallery, "wake", refuse)
+    server._wake(node, threading.Event())
+    told = [one.getMessage() for one in caplog.records]
+    assert told == [
+        "the snapshot cannot be written, starts will be slow: the store is busy",
+        "minutiae of segment 4 stay on disk: the store is busy",
+        "minutiae of segment 5 stay on disk: the store is busy",
+    ]
 
 
 def test_several_machines_and_minutiae_on_disk_exclude_each_other(

@@ -16,9 +16,9 @@ from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher.digest import digest_entries
 from matcher.gallery import Gallery
 from matcher.segments import Outline, Segment
-from node import loading, snapshot
+from node import files, loading, snapshot
 from node.access import PARTITIONS
-from node.errors import SealBroken
+from node.errors import SealBroken, StoreUnusable
 from node.loading import load_gallery, open_snapshot
 from node.snapshot import MANIFEST, Snapshot
 from node.store import Store, biometrics, running
@@ -438,6 +438,67 @@ def test_minutiae_of_those_who_stay_outlive_the_key_that_an_erasure_destroys(
     kept.expire(again)
     assert [file.name for file in folder.iterdir()] == [MANIFEST]
     assert answers(again) == answers(gallery)
+
+
+def test_an_erasure_destroys_the_key_even_where_neither_disk_nor_store_can_be_read(
+    folder: Path, gallery: Gallery, ids: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: list[int]) -> NoReturn:
+        raise StoreUnusable("the store is busy")
+
+    write(folder, gallery)
+    kept = Snapshot(folder, KEY, refuse)
+    again = kept.open()
+    (segment,) = [file for file in folder.iterdir() if file.name != MANIFEST]
+    segment.unlink()
+    again.erase(ids[0])
+    kept.expire(again)
+    assert list_keys(folder) == []
+    assert "segment 0 could not be read: StoreUnusable" in caplog.text
+
+
+def test_a_segment_that_was_busy_is_laid_down_later(folder: Path, gallery: Gallery) -> None:
+    write(folder, gallery)
+    kept = Snapshot(folder, KEY, ask_nobody, dozing=True)
+    again = kept.open()
+    again.wake(0)
+    assert kept.list_dirty(again) == []
+    watch = again._watches.begin()
+    watch.touched.add(0)
+    kept.lay_down(again)
+    assert again.asleep() == []
+    again._end_watch(watch)
+    kept.lay_down(again)
+    assert again.asleep() == [0]
+
+
+def test_who_came_since_is_laid_down_as_he_is_read(
+    store: Store, folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "LAID_DOWN_AT_ONCE", 1)
+    write(folder, gallery)
+    add(store, "DK9", 9)
+    again = load(store, Snapshot(folder, KEY, ask_nobody, dozing=True))
+    assert len(again) == len(gallery) + 1
+    assert again._holdings._minutiae.nbytes == 0
+
+
+def test_a_manifest_that_was_not_written_whole_does_not_stay(
+    folder: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Snapshot(folder, KEY, ask_nobody)
+    really = files.write_file
+
+    def tear(path: Path, content: bytes) -> None:
+        if path.name.startswith(MANIFEST):
+            path.write_bytes(content[: len(content) // 2])
+            fail(path, content)
+        really(path, content)
+
+    monkeypatch.setattr(snapshot, "write_file", tear)
+    with pytest.raises(OSError, match="no space"):
+        kept.write(gallery, kept.list_dirty(gallery))
+    assert not [file for file in folder.iterdir() if file.name.startswith(MANIFEST)]
 
 
 def test_where_minutiae_stay_on_disk_memory_holds_none_that_is_written(
