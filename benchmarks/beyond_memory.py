@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.cold_start import drop_pages
 from benchmarks.population import fill, make_population
-from benchmarks.results import Measure, write
+from benchmarks.results import Measure, report
 from benchmarks.search import FINE_BYTES, WHOLE, Stage, make_stage, name_size, search
 from matcher.codes import FINGERS
 from matcher.gallery import Gallery
@@ -128,14 +128,12 @@ def main(persons: int, folder: Path | None) -> None:
     """Measure searches whose fine codes lie in files; needs 1.6 kB of disk per person."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         found = list(measure(Path(place), persons))
-    write(
+    report(
         "beyond_memory",
         found,
         command=f"python -m benchmarks.beyond_memory --persons {persons}",
         data=f"{name_size(persons)} synthetic persons of ten vectors (benchmarks.population)",
     )
-    for one in found:
-        click.echo(f"{one.measure:<28} {one.value:10.1f} {one.unit}")
 
 
 if __name__ == "__main__":

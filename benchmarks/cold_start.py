@@ -29,7 +29,7 @@ import click
 import numpy as np
 
 from benchmarks.population import Population, fill, make_population
-from benchmarks.results import Measure, write
+from benchmarks.results import Measure, report
 from benchmarks.search import Stage, make_stage, name_size, search
 from matcher import templates
 from matcher.digest import write_sum
@@ -222,14 +222,12 @@ def main(persons: int, folder: Path | None) -> None:
     """Measure a start from a snapshot; needs 1 kB of memory and 5 kB of disk per person."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         found = list(measure(Path(place), persons))
-    write(
+    report(
         f"cold_start_{name_size(persons)}",
         found,
         command=f"python -m benchmarks.cold_start --persons {persons}",
         data=f"{persons} synthetic persons, ten vectors and minutiae each",
     )
-    for one in found:
-        click.echo(f"{one.measure:<28} {one.value:10.3f} {one.unit}")
 
 
 if __name__ == "__main__":

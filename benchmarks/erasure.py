@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks.cold_start import ask_nobody
 from benchmarks.population import Population, make_population
-from benchmarks.results import Measure, write
+from benchmarks.results import Measure, report
 from matcher.gallery import SEARCH_THREADS, Gallery
 from matcher.vocabulary import Reference
 from node.snapshot import Snapshot
@@ -131,17 +131,15 @@ def capture_all(population: Population, persons: Sequence[int], seed: int) -> li
 @click.command()
 @click.option("--searches", default=1_000_000, show_default=True)
 def main(searches: int) -> None:
-    """Search for erased persons; a million searches take the better part of an hour."""
+    """Search for erased persons between erasures and restarts."""
     with tempfile.TemporaryDirectory() as place:
         found = list(measure(Path(place) / "snapshot", searches))
-    write(
+    report(
         "erasure",
         found,
         command=f"python -m benchmarks.erasure --searches {searches}",
         data=f"{PERSONS} synthetic persons, of whom {ROUNDS * ERASED_AT_ONCE} are erased",
     )
-    for one in found:
-        click.echo(f"{one.measure:<32} {one.value:10.0f}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(__file__).resolve().parent / "results"
 
@@ -85,6 +87,13 @@ def write(
     unfinished.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     unfinished.replace(path)
     return path
+
+
+def report(name: str, measures: Sequence[Measure], *, command: str, data: str) -> None:
+    """Write NAME.json as write() does, and print every measure."""
+    write(name, measures, command=command, data=data)
+    for one in measures:
+        click.echo(f"{one.measure:<36} {one.value:12.3f} {one.unit}")
 
 
 def read(name: str, *, folder: Path = FOLDER) -> list[Measure]:

@@ -11,7 +11,8 @@ and a search that ends at a confident hit in a gallery of more than COARSE_LIST 
 coarse plane hands on some more than their share of every shard.
 
 All changes must go through one ClusterGallery, which tells its own searches what they touch.
-The store is the truth: a lost replica is filled anew from it. Nothing is written to disk. Ray
+The store is the truth: from it shards are filled, and a lost replica is copied from the other, or
+filled from the store where there is none. Nothing is written to disk. Ray
 places the replicas, fills, changes and ends them. The steps of searches go over a line to each (see
 `lines`), since Ray's calls take longer than a shard needs for its part; lines are sealed with keys
 that come over Ray. Only processes that may join the Ray cluster can speak to the actors, and Ray
@@ -172,7 +173,7 @@ class ClusterGallery:
             return Outline((), held.fingers, held.vectors, held.face, held.face_dimensions or 0)
 
     def marks(self) -> dict[int, Mark]:
-        """None: a lost replica is filled from the store, not from segments on a disk."""
+        """None: nothing of it is kept on a disk."""
         return {}
 
     def copy_segment(self, number: int) -> tuple[Segment, Mark]:
@@ -240,7 +241,7 @@ class ClusterGallery:
             )
 
     def tend(self) -> Tended:
-        """Bring lost replicas back from the store, and move some to nodes that are emptier.
+        """Bring lost replicas back, and move some to nodes that are emptier.
 
         Searches and changes go on meanwhile. Raises Unreachable where a replica does not come to
         hold what the others hold; what was there before stays.

@@ -113,8 +113,9 @@ class Part(Gallery):
             handles = [self._holdings.handles(rows) for rows in wanted]
         try:
             for number, reading in enumerate(plan.readings[: len(wanted)]):
-                outcome = self._holdings.compare(reading, handles[number], deadline)
-                findings.add(number, wanted[number], outcome)
+                found = self._rest.compare(reading, wanted[number], handles[number], deadline)
+                for rows, outcome in found:
+                    findings.add(number, rows, outcome)
             with self._lock:
                 if watch.touched:
                     self._compare_again(findings, watch.rows, len(wanted))

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Complexes = NDArray[np.complex64]
+from matcher.spectrum import ROUNDING, Complexes, Floats
+
 Places = NDArray[np.int64]
 
 FUNCTIONS = 5
@@ -22,9 +22,6 @@ MOMENTS = 4
 
 LEAST = np.float32(-120)
 """Exponents below this are raised to it: 2**-120 is next to nothing, and still a float32."""
-
-ROUNDING = {"contract", "nsz"}
-"""What the compiler may do: add and multiply in one, and care nothing about the sign of zero."""
 
 SUMMING = {*ROUNDING, "reassoc"}
 """For sums of waves also another order: eight sums side by side, added up at the end."""

@@ -15,7 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from matcher.spectrum import ROUNDING, Floats
+
 Places = NDArray[np.int64]
 
 STRIDE_PX = 4
@@ -32,10 +33,6 @@ GROUP = 4
 
 PLANS = 64
 """Plans that are kept, of 100 KB each for usual pictures; a picture needs four of a kind."""
-
-ROUNDING = {"contract", "nsz"}
-"""What the compiler may do to sums: add and multiply in one, which rounds once instead of twice,
-and care nothing about the sign of zero. Never another order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -106,7 +106,7 @@ class GallerySettings:
     """Where the gallery is. cluster: host and port of the head of a Ray cluster of the node's own,
     whose machines hold it (extra `cluster`); None: the memory of this process. minutiae_on_disk:
     whether minutiae, five sixths of the gallery, stay in the sealed snapshot, from which a search
-    reads those of its short list: slower, and ten million persons in 10 GB of memory."""
+    reads those of its short list: slower, and ten million persons in 7 GB of memory."""
 
     cluster: str | None = None
     minutiae_on_disk: bool = False

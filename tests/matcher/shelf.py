@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.deposit import Lengths, Words, list_pages, read_page
+from matcher.copying import Pages
+from matcher.deposit import Lengths, Words
 from matcher.gallery import Gallery
 
 
-class Shelf:
+class Shelf(Pages):
     """The pages of segments as they were when they were laid here."""
 
     def __init__(self) -> None:
-        self.pages: dict[int, list[bytes]] = {}
+        super().__init__()
         self.ids: dict[int, NDArray[np.int64]] = {}
         self.reads = 0
 
@@ -21,7 +22,8 @@ class Shelf:
         """Copy all segments of a gallery."""
         for number in gallery.marks():
             segment, _ = gallery.copy_segment(number)
-            self.pages[number], self.ids[number] = list(segment.pages()), segment.ids
+            self.keep(segment, memoryview(b"".join(segment.pages())))
+            self.ids[number] = segment.ids
 
     def put_to_sleep(self, gallery: Gallery) -> list[bool]:
         """Copy all segments and leave their minutiae here; of each whether that was done."""
@@ -35,5 +37,4 @@ class Shelf:
         self.reads += 1
         # Who was erased meanwhile is asked for under no id.
         assert np.isin(ids, [*self.ids[number][places], -1]).all()
-        found = [read_page(self.pages[number][page], part) for page, part in list_pages(places)]
-        return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+        return super().read(number, places, ids)

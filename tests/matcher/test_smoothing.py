@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.smoothing import WIDE_PX, Floats, average, level, mirror, smooth
+from matcher.smoothing import WIDE_PX, average, level, mirror, smooth
+from matcher.spectrum import Floats
 
 SHAPES = [(61, 83), (40, 20), (5, 3), (1, 7)]
 

@@ -42,26 +42,24 @@ def test_after_a_restart_the_person_is_found_wherever_minutiae_are(
     capture_of: Callable[..., terms_pb2.Capture],
 ) -> None:
     first = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
-    serving = server.serve(first)
-    numbers = [
-        enrolment.enrol(first, station, enrolment_of(one)).reference_number for one in (1, 2)
-    ]
-    assert bytes_awake(first) > 0
-    serving.stop()
+    with server.serve(first):
+        numbers = [
+            enrolment.enrol(first, station, enrolment_of(one)).reference_number for one in (1, 2)
+        ]
+        assert bytes_awake(first) > 0
     assert (bytes_awake(first) > 0) is (where is not ON_DISK)
     node = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
     assert node.gallery.asleep() != []
     assert bytes_awake(node) == 0
-    serving = server.serve(node)
-    end = time.monotonic() + WAKING_SECONDS
-    while where is not ON_DISK and node.gallery.asleep() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert (node.gallery.asleep() == []) is (where is not ON_DISK)
-    for person, number in enumerate(numbers, 1):
-        found = identification.identify(node, desk, capture_of(person, 1))
-        assert [one.reference_number for one in found.candidates] == [number]
-    assert (bytes_awake(node) > 0) is (where is not ON_DISK)
-    serving.stop()
+    with server.serve(node):
+        end = time.monotonic() + WAKING_SECONDS
+        while where is not ON_DISK and node.gallery.asleep() and time.monotonic() < end:
+            time.sleep(0.02)
+        assert (node.gallery.asleep() == []) is (where is not ON_DISK)
+        for person, number in enumerate(numbers, 1):
+            found = identification.identify(node, desk, capture_of(person, 1))
+            assert [one.reference_number for one in found.candidates] == [number]
+        assert (bytes_awake(node) > 0) is (where is not ON_DISK)
 
 
 def test_a_store_that_cannot_be_read_stops_neither_the_keeper_nor_the_waker(
