@@ -21,6 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from benchmarks.galleries import (
+    SPREAD,
     VECTOR_MODEL,
     Draw,
     draw_capture,
@@ -129,6 +130,24 @@ def fill_share(
         for at in range(0, len(ids), SLAB_ROWS):
             some = slice(at, at + SLAB_ROWS)
             _put(holdings, population.pool, (ids[some], masks[some]), minutiae)
+
+
+def capture_vectors(
+    population: Population, persons: NDArray[np.int64], seed: int
+) -> NDArray[np.float32]:
+    """Vectors of another capture of each person, float32 (n, FINGERS, DIMENSIONS), all at once.
+
+    As those of Population.capture(), but from other random numbers, and without minutiae, which
+    take most of its time.
+    """
+    rng = np.random.default_rng((seed, *persons[:1]))
+    old = make_many(population.pool, persons).reshape(-1, FINGERS, DIMENSIONS)
+    old /= np.linalg.norm(old, axis=2, keepdims=True)
+    cosines = np.stack([draw_cosines(rng) for _ in persons])[..., None]
+    noise = rng.normal(size=old.shape) * SPREAD
+    noise -= (noise * old).sum(axis=2, keepdims=True) * old
+    noise /= np.linalg.norm(noise, axis=2, keepdims=True)
+    return np.asarray(cosines * old + np.sqrt(1 - cosines**2) * noise, np.float32)
 
 
 def draw_masks(kind: Kind, ids: NDArray[np.int64]) -> NDArray[np.uint16]:

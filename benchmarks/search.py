@@ -24,32 +24,30 @@ from numba import njit
 from numpy.typing import NDArray
 
 from benchmarks.peers import race
-from benchmarks.population import Population, fill, make_population, make_vectors
+from benchmarks.population import Population, fill, make_population
+from benchmarks.recall import measure_recall
 from benchmarks.results import Measure, write
 from benchmarks.search_pictures import draw
 from benchmarks.timing import repeat
 from matcher.cascade import Reading, make_plan, swap_hands
-from matcher.codes import COARSE_DIMENSIONS, DIMENSIONS, FINGERS, restore
+from matcher.codes import COARSE_DIMENSIONS, DIMENSIONS, FINGERS
 from matcher.fusion import find_threshold
 from matcher.gallery import COARSE_LIST, SEARCH_THREADS, Gallery
 from matcher.lineup import line_up
 from matcher.minutiae_column import HEADER_WORDS, ROOM_WORDS
 from matcher.planes import Planes
-from matcher.probes import IMPOSTOR_SIGMA, Query
+from matcher.probes import Query
 from matcher.slabs import SLAB_ROWS
 from matcher.vocabulary import FingerPosition, Reference
 
 THRESHOLD = find_threshold(0.001, 10_000_000)
 """Fused score at which one search of ten million persons in a thousand brings a stranger."""
 
-OPERATING_Z = 6.0
-"""Vector score above which one stranger of a thousand million lies (normal distribution)."""
-
 PROBES = 64
 """Mates whose other captures are searched."""
 
 TRIALS = 1000
-"""Mates of whom recall is told."""
+"""Mates of whom recall is told in passing; `benchmarks.recall` asks a hundred times as many."""
 
 BATCH = 32
 """Searches in the largest batch, as the gallery makes them."""
@@ -131,13 +129,13 @@ def run(persons: int, peers: tuple[int, int], seconds: float) -> Iterator[Measur
             step = make_stage(smaller, population, size)
             yield from measure_latency(step, size, seconds)
             if size == RECALL_PERSONS:
-                yield from measure_recall(step)
+                yield from measure_recall(smaller, population, TRIALS)
     fill(gallery, population, persons)
     stage = make_stage(gallery, population, persons)
     yield from measure_latency(stage, persons, seconds)
     yield from measure_scans(stage, tag, bandwidth, seconds)
     if persons <= RECALL_PERSONS:
-        yield from measure_recall(stage)
+        yield from measure_recall(gallery, population, TRIALS)
     yield from measure_memory(stage)
     yield from measure_beside_changes(stage, seconds)
     del stage, gallery
@@ -279,53 +277,6 @@ def measure_whole(stage: Stage, tag: str, seconds: float) -> Iterator[Measure]:
 def unname(whole: Reference) -> Reference:
     """One finger whose position nobody knows."""
     return Reference((replace(whole.fingers[1], position=FingerPosition.UNKNOWN),))
-
-
-def measure_recall(stage: Stage) -> Iterator[Measure]:
-    """Of the mates whom float32 vectors put above the operating threshold, the share on lists."""
-    planes = stage.gallery._holdings.planes
-    rng = np.random.default_rng(5)
-    live = planes.select()
-    rows = rng.choice(live[live >= SLAB_ROWS], TRIALS, replace=False)
-    for fingers in (10, 2, 1):
-        queries, exact = [], []
-        for row in rows:
-            capture = Reference(stage.population.capture(int(row), 11).fingers[:fingers])
-            reading = make_plan(line_up(capture), None).readings[0]
-            queries.append(reading.named[0])
-            exact.append(score_exactly(reading.named[0], stage, int(row)))
-        hopeful = np.flatnonzero(np.array(exact) >= OPERATING_Z)
-        found = [0, 0]
-        for start in range(0, len(hopeful), BATCH):
-            part = hopeful[start : start + BATCH]
-            asked = [queries[n] for n in part]
-            fast = planes.scan_coarse(asked, COARSE_LIST) if fingers == 10 else None
-            full = planes.scan_fine(asked, 20 if fingers == 10 else 300 if fingers == 2 else 1000)
-            for place, n in enumerate(part):
-                found[0] += fast is not None and rows[n] in fast[place].rows[:20]
-                found[1] += rows[n] in full[place].rows
-        share = 100 / max(1, len(hopeful))
-        if fingers == 10:
-            yield Measure("recall_percent", share * found[1], "%", 99.99, True)
-            yield Measure("recall_coarse_alone_percent", share * found[0], "%", None, True)
-            yield Measure("recall_trials", len(hopeful), "")
-        else:
-            yield Measure(f"recall{fingers}_percent", share * found[1], "%", None, True)
-            yield Measure(f"recall{fingers}_trials", len(hopeful), "")
-
-
-def score_exactly(query: Query, stage: Stage, row: int) -> float:
-    """z of a mate by float32 vectors of the fingers that both have, -inf without any."""
-    slab = stage.gallery._holdings.planes.slabs[row // SLAB_ROWS]
-    theirs = (int(slab.masks[row % SLAB_ROWS]) >> np.arange(FINGERS)) & 1
-    present = np.flatnonzero(query.weights * theirs)
-    if not len(present):
-        return -np.inf
-    mate = restore(make_vectors(stage.population.pool, row))
-    ours = restore(query.vectors)
-    weights = query.weights[present]
-    cosines = np.einsum("nd,nd->n", ours[present], mate[present])
-    return float(weights @ cosines / np.sqrt(weights @ weights) / IMPOSTOR_SIGMA)
 
 
 def measure_memory(stage: Stage) -> Iterator[Measure]:

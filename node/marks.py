@@ -31,7 +31,7 @@ def set_mark(node: Node, actor: Actor, change: MarkChange) -> DataSet:
 
     def write(transaction: Transaction, dossier: Dossier) -> DataSet:
         acts.insist(*check_mark(dossier.category, change.type, follow_up=False))
-        mark = Mark(change.type, set_by=node.member_state, set_at=node.now())
+        mark = Mark(change.type, set_by=node.member_state, set_at=node.now(), follow_up=False)
         return changes.set_mark(node, transaction, dossier, mark)
 
     return _carry_out(node, _deed(actor, Act.SET_MARK, change), change, write)

@@ -115,9 +115,9 @@ class Step:
     due_at: datetime | None
     due_outer: datetime | None
     on_miss: OnMiss
-    limit: str = ""
-    situation: Situation = Situation.NO_PROCEDURE
-    addressee: str = ""
+    limit: str
+    situation: Situation
+    addressee: str
 
 
 def next_step(

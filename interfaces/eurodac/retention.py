@@ -168,12 +168,11 @@ def logs_kept_since(now: datetime, *, of_nobody: bool = False) -> datetime:
     '2036-06-13T00:00:00+00:00'
     """
     years = LOG_YEARS + (LONGEST_YEARS if of_nobody else 0)
-    day = add_years(utc(now).date(), -years)
-    # Around a leap day two days share their anniversary: go to the last that is over.
-    while end_of_utc_day(add_years(day, years)) < utc(now):
+    today = utc(now).date()
+    day = add_years(today, -years)
+    # On 29 February the logs whose last day was the 28th are over.
+    if add_years(day, years) < today:
         day += timedelta(days=1)
-    while end_of_utc_day(add_years(day - timedelta(days=1), years)) >= utc(now):
-        day -= timedelta(days=1)
     return datetime.combine(day, time.min, UTC)
 
 

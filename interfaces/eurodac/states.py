@@ -21,7 +21,7 @@ class State:
     letters: str
     alpha3: str
     zone: ZoneInfo
-    associated: bool = False
+    associated: bool
 
 
 MEMBERS = """

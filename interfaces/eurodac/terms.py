@@ -102,4 +102,4 @@ class Mark:
     type: MarkType
     set_by: str
     set_at: datetime
-    follow_up: bool = False
+    follow_up: bool

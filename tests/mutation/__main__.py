@@ -18,6 +18,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import Value
 from pathlib import Path
 from typing import TypeVar
 
@@ -121,16 +122,17 @@ class Progress:
     def __init__(self, record: Record, mutants: Sequence[Mutant]) -> None:
         self.record, self.of = record, len(mutants)
         self.started = time.monotonic()
-        self.done = 0
+        # Children tell, one after the other, and their parents must know.
+        self.done = Value("i", 0)
 
     def __call__(self, verdict: Verdict) -> None:
         self.record.add(verdict)
         if not verdict.noticed_by:
             print(f"survived: {verdict.mutant}", flush=True)
-        self.done += 1
-        if self.done % SHOW_EVERY == 0:
+        self.done.value += 1
+        if self.done.value % SHOW_EVERY == 0:
             minutes = (time.monotonic() - self.started) / 60
-            print(f"{self.done} of {self.of} tried in {minutes:.1f} min", flush=True)
+            print(f"{self.done.value} of {self.of} tried in {minutes:.1f} min", flush=True)
 
 
 def check(mutants: Sequence[Mutant], known: dict[Name, str], chosen: argparse.Namespace) -> int:

@@ -201,7 +201,10 @@ def test_bytes_that_are_no_capture_are_refused_and_nothing_is_kept(
         ({"category": Category.ADMISSION_SEARCH}, "V06"),
         ({"category": Category.TEMP_PROTECTION}, "V06"),
         ({"security_flag": True}, "V08"),
-        ({"marks": (Mark(MarkType.PROTECTION, "DK", datetime(2026, 9, 1, tzinfo=UTC)),)}, "V08"),
+        (
+            {"marks": (Mark(MarkType.PROTECTION, "DK", datetime(2026, 9, 1, tzinfo=UTC), False),)},
+            "V08",
+        ),
         ({"reference_number": "DK1000000099K"}, "V01"),
         ({"biometrics_taken_at": None}, "V04"),
         ({"nationalities": ("DNK",)}, "V10"),

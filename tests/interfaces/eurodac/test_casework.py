@@ -58,7 +58,7 @@ READ: Mapping[str, Callable[[str], tuple[str, object]]] = {
     "event": lambda text: ("event", Event("x", noon(text))),
     "removed_on": lambda text: ("removed_on", date.fromisoformat(text)),
     "left_member_states_on": lambda text: ("left_member_states_on", date.fromisoformat(text)),
-    "mark": lambda text: ("marks", (Mark(MarkType.PROTECTION, text, noon("2026-07-01")),)),
+    "mark": lambda text: ("marks", (Mark(MarkType.PROTECTION, text, noon("2026-07-01"), False),)),
     "decision": lambda text: (
         "admission_decision",
         AdmissionDecision(AdmissionOutcome(text), date(2026, 7, 1)),

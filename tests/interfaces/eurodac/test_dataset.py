@@ -59,7 +59,9 @@ READ: Mapping[str, Callable[[str], object]] = {
     "security_flag": bool,
     "exclusion_ground_applies": bool,
     "visa": lambda _text: Visa("DE", "1"),
-    "marks": lambda _text: (Mark(MarkType.RESIDENCE, "DK", datetime(2026, 7, 1, tzinfo=UTC)),),
+    "marks": lambda _text: (
+        Mark(MarkType.RESIDENCE, "DK", datetime(2026, 7, 1, tzinfo=UTC), False),
+    ),
     "sex": Sex,
     "document_scans": lambda text: tuple(SCANS[name] for name in text.split()),
     "admission_decision": decision,

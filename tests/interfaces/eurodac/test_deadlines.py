@@ -15,6 +15,7 @@ from interfaces.eurodac.deadlines import (
     STARTED_BY,
     Circumstances,
     InfluxNotice,
+    OnMiss,
     TechnicalIncident,
     check_circumstances,
     check_influx,
@@ -248,6 +249,12 @@ def test_reminders_come_at_half_and_nine_tenths_of_the_time() -> None:
         datetime(2026, 7, 3, 16, 48, tzinfo=UTC),
     )
     assert retake(Category.NATIONAL_RESETTLEMENT, limit.starts_at).reminders() == ()
+
+
+def test_what_was_not_sent_in_time_is_still_owed() -> None:
+    """No silence settles a transmission: its duty outlives its limit."""
+    landed = started(Category.SAR, "2026-07-01T00:00Z", "IT")
+    assert transmission(landed).on_miss is OnMiss.STILL_OWED
 
 
 def test_notices_are_due_in_72_hours() -> None:

@@ -18,7 +18,7 @@ from interfaces.eurodac.declared import (
     check_declared,
     years_prolonged,
 )
-from interfaces.eurodac.limits import IN_LARGE_NUMBERS, LIMITS, derogation_of
+from interfaces.eurodac.limits import IN_LARGE_NUMBERS, LIMITS, derogation_of, due
 from interfaces.eurodac.periods import end_of_day, local_day, start_of_day
 from interfaces.eurodac.policy import Policy
 from interfaces.eurodac.retention import is_searchable, prolonged_end
@@ -89,6 +89,11 @@ def test_a_limit_in_a_crisis_cites_the_crisis_regulation(key: str) -> None:
         (limit,) = [one for one in clock.running if one.rule == key]
         assert limit.article == article
         assert derogation_of(limit) is (crisis.kind if on_record else None)
+
+
+@pytest.mark.parametrize("key", IN_LARGE_NUMBERS.values())
+def test_a_limit_for_large_numbers_is_told_by_its_declaration(key: str) -> None:
+    assert derogation_of(due(key, noon("2026-07-10"), "DK")) is DeclaredKind.MANY_APPLICATIONS
 
 
 @pytest.mark.parametrize(
@@ -172,6 +177,23 @@ def test_only_temporary_protection_is_prolonged() -> None:
     kept = DataSet(Category.SAR, "DK", council_decision=CouncilDecision("2030/1", date(2030, 3, 1)))
     assert prolonged_end(kept, sent, [PROLONGATION]) == prolonged_end(kept, sent, [])
     assert years_prolonged("2030/1", [DEROGATION]) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "article", "by_council", "prolongs"),
+    [
+        (DeclaredKind.CRISIS_REGISTRATION, "CFMR 10(1)", True, False),
+        (DeclaredKind.CRISIS_BORDER_PROCEDURE, "CFMR 11(1)", True, False),
+        (DeclaredKind.CRISIS_RESPONSIBILITY, "CFMR 12(2)", True, False),
+        (DeclaredKind.MANY_APPLICATIONS, "APR 27(5), 28(5)", False, False),
+        (DeclaredKind.TEMPORARY_PROTECTION, "29(9)", True, True),
+    ],
+)
+def test_what_a_declaration_rests_on(
+    kind: DeclaredKind, article: str, by_council: bool, prolongs: bool
+) -> None:
+    rule = DECLARED[kind]
+    assert (rule.article, rule.by_council, rule.prolongs) == (article, by_council, prolongs)
 
 
 def test_the_tables_are_complete() -> None:

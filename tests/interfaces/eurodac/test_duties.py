@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from interfaces.eurodac.caseclock import CaseClock, Happening, play
 from interfaces.eurodac.categories import Category
 from interfaces.eurodac.dataset import DataSet
 from interfaces.eurodac.deadlines import OnMiss
+from interfaces.eurodac.declared import Declared, DeclaredKind
 from interfaces.eurodac.duties import (
     AFTER_SILENCE,
     KINDS,
@@ -112,6 +113,16 @@ def test_a_duty_says_what_happens_when_nobody_acts() -> None:
     assert duty.what.lower().startswith(LIMITS["K1"].step.lower())
     assert duty.what.endswith("when its limit passes, this State becomes responsible.")
     assert duty.starts_at == noon("2026-12-31")
+
+
+def test_a_duty_names_the_derogation_by_which_its_limit_runs() -> None:
+    facts, _ = case("REGISTERED@2026-07-10", "2026-07-11")
+    first, last = date(2026, 7, 1), date(2026, 7, 31)
+    crisis = Declared(DeclaredKind.CRISIS_RESPONSIBILITY, "DK", first, last, "2026/1")
+    for on_record in ((), (crisis,)):
+        clock = play(occurred(facts, Policy()), noon("2026-07-11"), "DK", on_record)
+        (duty,) = duties(facts, clock)
+        assert duty.what.endswith(" Derogation: CRISIS_RESPONSIBILITY.") is bool(on_record)
 
 
 def test_an_order_after_silence_dates_from_the_end_of_the_limit() -> None:

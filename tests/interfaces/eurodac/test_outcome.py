@@ -44,6 +44,24 @@ def test_a_doubtful_hit_is_confirmed_by_an_expert_only(row: Mapping[str, str]) -
     assert " ".join(one.code for one in found) == row["expected"]
 
 
+def test_what_is_not_told_of_a_hit_makes_no_hit() -> None:
+    assert not face_only(HitFacts(False))
+    assert not face_only(HitFacts(True))
+
+
+@pytest.mark.parametrize("state", HitState)
+def test_the_check_of_a_hit_goes_on_in_these_ways_only(state: HitState) -> None:
+    """Nobody goes back to a hit that was not looked at, and a false hit stays one."""
+    onwards = {
+        HitState.RECEIVED: "CHECKING CONFIRMED EXPIRED FALSE",
+        HitState.CHECKING: "CONFIRMED EXPIRED FALSE",
+        HitState.EXPIRED: "CHECKING CONFIRMED FALSE",
+        HitState.CONFIRMED: "FALSE",
+        HitState.FALSE: "",
+    }
+    assert " ".join(sorted(NEXT[state])) == onwards[state]
+
+
 @pytest.mark.parametrize(
     ("doubt", "reason"),
     [

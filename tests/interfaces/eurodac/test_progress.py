@@ -143,6 +143,9 @@ def test_what_follows_another_event_is_refused_without_it(happening: Happening) 
         asked = "" if one not in {Happening.RELOCATION_INFORMED, Happening.OFFSET_ASKED} else "GR"
         facts = crossing(Told(one, NOON - AT_BORDER, asked))
         assert codes(Told(happening, NOON), facts) == []
+        # In one second, told in this order: nothing is missing.
+        at_once = crossing(Told(one, NOON, asked))
+        assert "V04" not in codes(Told(happening, NOON), at_once)
 
 
 def test_the_screening_is_shortened_after_three_days_at_the_border() -> None:

@@ -12,7 +12,6 @@ from interfaces.eurodac.categories import RULES, Category, digit
 from interfaces.eurodac.errors import RuleBroken
 from interfaces.eurodac.reference import (
     ALPHABET,
-    OLD_DIGITS,
     category_of_old,
     check,
     check_character,
@@ -102,7 +101,16 @@ def test_the_digits_are_those_of_article_37() -> None:
 
 def test_old_numbers_are_read_with_the_old_digits() -> None:
     """B-N5: 9 was the data subject then and is a disembarked person now."""
-    assert category_of_old("IT9ABC") is Category.DATA_SUBJECT
-    assert OLD_DIGITS.keys() == {1, 2, 3, 4, 5, 9}
-    with pytest.raises(RuleBroken):
-        category_of_old("IT6ABC")
+    meant = {
+        "1": "APPLICANT_REG",
+        "2": "IRREGULAR_CROSSING",
+        "3": "ILLEGAL_STAY",
+        "4": "LEA_SEARCH",
+        "5": "EUROPOL_SEARCH",
+        "9": "DATA_SUBJECT",
+    }
+    for number, category in meant.items():
+        assert category_of_old(f"IT{number}ABC").name == category
+    for number in set("0123456789") - meant.keys():
+        with pytest.raises(RuleBroken):
+            category_of_old(f"IT{number}ABC")

@@ -29,6 +29,7 @@ from interfaces.eurodac.retention import (
     citizenship_erases,
     is_searchable,
     log_end,
+    logs_kept_since,
     retention_end,
 )
 
@@ -81,6 +82,27 @@ def test_citizenship_of_a_member_state_erases(row: Mapping[str, str]) -> None:
 def test_a_log_outlives_the_retention_by_a_year(row: Mapping[str, str]) -> None:
     end = log_end(datetime.fromisoformat(row["end"]))
     assert is_searchable(end, datetime.fromisoformat(row["asked"])) is (row["there"] == "yes")
+
+
+def last_second(day: date, years: int) -> datetime:
+    """Of the day so many years later; of 28 February where 29 February does not exist."""
+    try:
+        later = day.replace(year=day.year + years)
+    except ValueError:
+        later = day.replace(year=day.year + years, day=28)
+    return datetime(later.year, later.month, later.day, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("of_nobody", "years"), [(False, 1), (True, 11)])
+def test_logs_go_when_their_last_day_is_over_and_no_others_do(of_nobody: bool, years: int) -> None:
+    """41(4); records about no data set are kept as those of data that are kept for ten years."""
+    for passed in range(4 * 366):
+        midnight = datetime(2036, 2, 20, tzinfo=UTC) + timedelta(days=passed)
+        for now in (midnight, midnight - SECOND):
+            since = logs_kept_since(now, of_nobody=of_nobody)
+            for away in (-2, -1, 0, 1, 2):
+                day = since.date() + timedelta(days=away)
+                assert (last_second(day, years) < now) is (away < 0), (now, day)
 
 
 @pytest.mark.table("S_life")

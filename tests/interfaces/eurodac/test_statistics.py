@@ -117,6 +117,66 @@ def test_data_sets_count_by_birth_year_and_sex() -> None:
     assert found["i", "DK", "article=15(1)", "birth_year=UNKNOWN", "sex=UNKNOWN"] == 1
 
 
+@pytest.mark.parametrize("category", Category)
+def test_a_data_set_counts_under_the_article_that_it_was_transmitted_under(
+    category: Category,
+) -> None:
+    """Point (i), and no other article than those that it names."""
+    articles = {
+        Category.APPLICANT_REG: "15(1)",
+        Category.APPLICANT_BORDER: "15(1)",
+        Category.IRREGULAR_CROSSING: "22(1)",
+        Category.ILLEGAL_STAY: "23(1)",
+        Category.SAR: "24(1)",
+        Category.TEMP_PROTECTION: "26(1)",
+    }
+    found = [key[2] for key in counted(row(category=category)) if key[0] == "i"]
+    assert found == ([f"article={articles[category]}"] if category in articles else [])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "article"),
+    [(AdmissionOutcome.REFUSED, "18(2)(b)"), (AdmissionOutcome.DISCONTINUED, "18(2)(c)")],
+)
+def test_a_refused_admission_counts_under_its_letter(
+    outcome: AdmissionOutcome, article: str
+) -> None:
+    found = counted(row(category=Category.ADMISSION_RECORD, outcome=outcome))
+    assert [key[2] for key in found if key[0] == "i"] == [f"article={article}"]
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (Category.APPLICANT_REG, "application"),
+        (Category.IRREGULAR_CROSSING, "irregular crossing"),
+        (Category.ILLEGAL_STAY, "illegal stay"),
+        (Category.SAR, "search and rescue"),
+        (Category.TEMP_PROTECTION, "temporary protection"),
+        (Category.ADMISSION_RECORD, "admission procedure"),
+        (Category.NATIONAL_RESETTLEMENT, "national resettlement"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("point", "category"),
+    [
+        ("k", Category.APPLICANT_REG),
+        ("k", Category.APPLICANT_BORDER),
+        ("m", Category.IRREGULAR_CROSSING),
+        ("n", Category.ILLEGAL_STAY),
+        ("o", Category.SAR),
+        ("p", Category.TEMP_PROTECTION),
+    ],
+)
+def test_a_hit_counts_in_the_point_of_its_category_by_what_it_hit(
+    point: str, category: Category, target: Category, told: str
+) -> None:
+    """Points (k) and (m) to (p)."""
+    assert counted(row(RowKind.HIT, category=category, target=target)) == {
+        (point, "DK", f"target={told}"): 1
+    }
+
+
 def test_a_hit_on_a_protected_applicant_counts_as_both_and_as_marked() -> None:
     found = counted(
         row(

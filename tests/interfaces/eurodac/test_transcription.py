@@ -8,20 +8,28 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from interfaces.eurodac.caseclock import Happening
 from interfaces.eurodac.casework import STEPS, Situation
 from interfaces.eurodac.categories import RULES, STORED, Category, Group
 from interfaces.eurodac.comparison import MATRIX
 from interfaces.eurodac.dataset import AdmissionDecision, AdmissionOutcome, DataSet
 from interfaces.eurodac.deadlines import SECOND_CLOCKS
-from interfaces.eurodac.fields import EXCEPTIONS, IN_COMMON_REPOSITORY, REQUIREMENTS, Field
+from interfaces.eurodac.fields import (
+    EXCEPTIONS,
+    IN_COMMON_REPOSITORY,
+    LISTED_IN,
+    REQUIREMENTS,
+    Field,
+)
 from interfaces.eurodac.flags import FLAG_RULES, MARK_RULES, NOTICES, FlagCheck, MarkRule, Notice
 from interfaces.eurodac.limits import LIMITS, WINDOWS, Calendar
 from interfaces.eurodac.policy import Policy
+from interfaces.eurodac.progress import ASKS, AT_BORDER, FOLLOWS, RESPONSIBILITY_ASKS
 from interfaces.eurodac.retention import ERASURE_ARTICLES, ErasureGround, retention_rule
 from interfaces.eurodac.rights import DISCLOSURES, INFORMATION, Recipient
 from interfaces.eurodac.terms import MarkType
@@ -54,6 +62,7 @@ def test_the_categories(row: Mapping[str, str]) -> None:
         "digit": str(rule.digit),
         "group": rule.group.value,
         "article": rule.article,
+        "clock": rule.clock.name,
         "min_age": "" if rule.minimum_age is None else str(rule.minimum_age),
         "within": "" if rule.within is None else str(rule.within),
         "stored": flag(rule.stored),
@@ -75,6 +84,22 @@ def test_the_field_table(row: Mapping[str, str]) -> None:
         else:
             assert cell == row[column.value]
     assert (field in IN_COMMON_REPOSITORY) is (row["stored in"] == "CIR")
+
+
+def test_the_articles_that_list_the_data_of_a_column() -> None:
+    listed = {
+        "15": "17",
+        "18(1)": "18(1)",
+        "18(2)": "19(1)",
+        "20": "21(1)",
+        "22": "22(2), (3)",
+        "23": "23(2), (3)",
+        "24": "24(2), (3)",
+        "26": "26(2)",
+        "32": "33(3)",
+        "43": "43(6)",
+    }
+    assert {column.value: article for column, article in LISTED_IN.items()} == listed
 
 
 def test_the_exceptions_of_the_field_table_are_the_arrivals() -> None:
@@ -158,7 +183,7 @@ def test_the_events_after_the_first_transmission(row: Mapping[str, str]) -> None
         "article": rule.article,
         "groups": " ".join(column.value for column in Group if column in rule.groups),
         "fields": " ".join(rule.fields),
-        "becomes": " ".join(category.value for _, category in rule.becomes),
+        "becomes": " ".join(f"{old}:{category}" for old, category in rule.becomes),
         "notice": "" if rule.notice is None else rule.notice.value,
     } == row
 
@@ -216,6 +241,19 @@ def test_the_windows_of_responsibility(row: Mapping[str, str]) -> None:
     } == row
 
 
+@pytest.mark.table("C_told")
+def test_what_is_told_of_a_case(row: Mapping[str, str]) -> None:
+    one = Happening[row["id"]]
+    assert flag(one in ASKS) == row["asks"]
+    assert flag(one in RESPONSIBILITY_ASKS) == row["binds"]
+    assert " ".join(before.name for before in FOLLOWS.get(one, ())) == row["follows"]
+
+
+def test_the_screening_is_shortened_after_72_hours_at_the_border() -> None:
+    """K61, Art. 8(3) SCR."""
+    assert timedelta(hours=72) == AT_BORDER
+
+
 @pytest.mark.table("J_disclosures")
 def test_who_learns_anything(row: Mapping[str, str]) -> None:
     rule = DISCLOSURES[Recipient(row["id"])]
@@ -232,5 +270,6 @@ def test_every_rule_on_a_person_is_transcribed() -> None:
     assert ids("H_notices") == [notice.value for notice in Notice]
     assert ids("H_grounds") == [ground.value for ground in ErasureGround]
     assert ids("C_steps") == [situation.name for situation in Situation]
+    assert set(ids("C_told")) == {one.name for one in ASKS | FOLLOWS.keys()}
     assert ids("K_windows") == list(WINDOWS)
     assert ids("J_disclosures") == [recipient.value for recipient in Recipient]
