@@ -53,12 +53,14 @@ class Line:
         self._ended = False
 
     def ask(self, ticket: int, question: bytes, hear: Hear) -> None:
-        """Put a question; hear is told what comes of it, maybe before this returns."""
+        """Put a question; hear is told what comes of it, maybe before this returns. ValueError
+        for a question that is too long."""
         with self._lock:
             ended = self._ended
             if not ended:
-                self._hearers[ticket] = hear
+                # First, since a question that is too long is refused.
                 self._send(ticket, question)
+                self._hearers[ticket] = hear
         if ended:
             hear(None)
 

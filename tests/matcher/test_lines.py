@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from matcher import lines as lines_module
-from matcher import listening
+from matcher import listening, sealing
 from matcher.errors import Unreachable
 from matcher.lines import Line, Lines
 from matcher.listening import Failed, Listener
@@ -229,6 +229,19 @@ def test_nobody_waits_for_a_replica_that_takes_nothing(lines: Lines) -> None:
     deaf.close()
     assert [one.get(timeout=SECONDS) for one in heard[:-1]] == [None] * 19
     assert heard[-1].empty()
+
+
+def test_a_question_that_is_too_long_is_refused_and_nobody_waits_for_it(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "MOST_BYTES", 1000)
+    lost: list[str] = []
+    line = lines.open(Listener("127.0.0.1", echo).address, lost.append)
+    with pytest.raises(ValueError, match="1000 bytes long at most"):
+        put(line, 1, bytes(1000))
+    assert line._hearers == {}
+    assert put(line, 2, b"short").get(timeout=SECONDS) == b"trohs"
+    assert lost == []
 
 
 def test_a_replica_that_takes_nothing_for_long_is_lost(
