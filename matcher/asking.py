@@ -1,8 +1,9 @@
 """One step of a search put to all shards at once, hedged: where a replica is slow, another is too.
 
 The first answer of each shard counts. Nobody waits for a dead node: what it was asked is asked
-elsewhere after a small multiple of the usual time, and at once when its line ends.
-There is no answer without all shards.
+elsewhere after a small multiple of the usual time, and at once when its line ends. What one replica
+fails at is asked of another, once: where both fail, the question is to blame and not the replicas,
+which go on. There is no answer without all shards.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
-from matcher.errors import Abandoned
+from matcher.errors import Abandoned, Unforeseen
 from matcher.gallery import Deadline
+from matcher.listening import Failed
 from matcher.replica import pack
 from matcher.sealing import GREETING
 from matcher.shard import Copy, Shard
@@ -39,7 +41,11 @@ ANSWER_SECONDS = 30.0
 largest gallery takes a tenth of it."""
 
 
-Told: TypeAlias = "SimpleQueue[tuple[_Asked, Copy, bytes | None]]"
+FAILURES_MOST = 2
+"""Replicas that fail at a step before it is given up: the second tells a fault of the question, of
+which a third would die as well, from one of the first replica."""
+
+Told: TypeAlias = "SimpleQueue[tuple[_Asked, Copy, bytes | Failed | None]]"
 """What replicas say to one step, in the order in which they say it; None where a line ended."""
 
 
@@ -68,6 +74,7 @@ class _Asked:
         self._shard, self._ticket, self._question, self._told = shard, ticket, question, told
         self._began = self._last = time.monotonic()
         self._tried: list[Copy] = []
+        self._failures: list[Failed] = []
         self.waiting: list[Copy] = []
         self.answer: Any = None
         self.answered = False
@@ -89,11 +96,18 @@ class _Asked:
         copy.search(self._ticket, self._question, lambda said: self._told.put((self, copy, said)))
         return True
 
-    def take(self, copy: Copy, said: bytes | None, pace: Pace) -> None:
-        """Take what a replica says; where it does not count ask another, or raise Unreachable."""
+    def take(self, copy: Copy, said: bytes | Failed | None, pace: Pace) -> None:
+        """Take what a replica says; where it does not count ask another, or raise Unreachable, or
+        Unforeseen where it was failed at."""
         self.waiting.remove(copy)
         if said is None:
             self._shard.lose(copy, "its line ended")
+        elif isinstance(said, Failed):
+            self._failures.append(said)
+            # It is asked last then, in case the fault is its own.
+            copy.misses += 1
+            if len(self._failures) == FAILURES_MOST:
+                raise self._unforeseen()
         # Who was lost meanwhile may have missed a change; so its answer does not count.
         elif copy.current:
             # Nobody but a replica of ours has the key with which this was sealed.
@@ -103,7 +117,7 @@ class _Asked:
             self._blame()
             return
         if not self.put() and not self.waiting:
-            raise self._shard.unreachable()
+            raise self._unforeseen() if self._failures else self._shard.unreachable()
 
     def hedge(self, pace: Pace) -> None:
         """Ask another replica where those asked are slow; Unreachable once it took too long."""
@@ -118,6 +132,12 @@ class _Asked:
         for copy in self.waiting:
             copy.give_up(self._ticket)
         self.waiting.clear()
+
+    def _unforeseen(self) -> Unforeseen:
+        """The error where replicas have failed."""
+        kinds = ", ".join(sorted({failure.kind for failure in self._failures}))
+        text = f"shard {self._shard.number} failed at a step of this search alone: {kinds}"
+        return Unforeseen(f"{text}; the logs of its replicas say where")
 
     def _blame(self) -> None:
         """Those who were overtaken by another are asked last, until they are seen well again."""
@@ -154,7 +174,8 @@ class Asker:
 
         options: of each shard, None for one that is not asked. meanwhile: done once all are asked
         and before anybody is waited for. Raises Abandoned once the deadline
-        says True, Unreachable where a shard is dead, and what a shard refuses.
+        says True, Unreachable where a shard is dead, Unforeseen where its replicas fail, and what a
+        shard refuses.
         """
         with self._drawing:
             ticket, pace = next(self._tickets), self._paces[step]

@@ -6,7 +6,8 @@
     ├── ModelUnavailable     a model file is missing or its hash is not the manifest's
     ├── Abandoned            a search was given up at its deadline, and found nothing out
     ├── Overloaded           too many searches wait already; it says when to come back
-    └── Unreachable          a shard of the gallery has no replica that answers
+    ├── Unreachable          a shard of the gallery has no replica that answers
+    └── Unforeseen           a step of a search fails where it is put, for a reason nobody foresaw
 
 An unusable finger or face is not an error: it yields quality 0, a reason, and a
 template that never matches.
@@ -43,3 +44,8 @@ class Overloaded(MatcherError):
 
 class Unreachable(MatcherError):
     """No replica of a shard answers; nothing was found out, and a change is not acknowledged."""
+
+
+class Unforeseen(MatcherError):
+    """A step of a search fails in the replicas of a shard, which answer others; nothing was found
+    out. The text names the class of what they raise and none of the content."""

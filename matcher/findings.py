@@ -51,7 +51,10 @@ class Findings:
         kept = []
         for reading, batch, outcome in self._batches:
             stays = ~np.isin(batch, rows)
-            kept.append((reading, batch[stays], outcome.part(stays)))
+            if stays.all():
+                kept.append((reading, batch, outcome))
+            else:
+                kept.append((reading, batch[stays], outcome.part(stays)))
         self._batches = kept
 
     def best(self) -> float:

@@ -342,8 +342,10 @@ class Gallery:
             if number == 0:
                 wanted |= np.isin(changed, self._holdings.always_compared(plan))
             rows = changed[wanted]
-            outcome = self._holdings.compare(reading, self._holdings.handles(rows), None)
-            findings.add(number, rows, outcome)
+            # Of those who are enrolled beside a search hardly anybody resembles its probe.
+            if len(rows):
+                outcome = self._holdings.compare(reading, self._holdings.handles(rows), None)
+                findings.add(number, rows, outcome)
 
     def _end_watch(self, watch: Watch) -> None:
         with self._lock:

@@ -116,8 +116,7 @@ class Holdings:
 
     def clear(self, row: int) -> Leaving:
         """Overwrite all that is kept of a person."""
-        held = self._register.handles(np.array([row]))
-        leaving = Leaving(row, int(held.minutiae[0]), int(held.faces[0]))
+        leaving = Leaving(row, *self._register.handles_of(row))
         self.planes.clear(row)
         if leaving.minutiae >= 0:
             self._minutiae.erase(leaving.minutiae)

@@ -17,9 +17,10 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from matcher.errors import Malformed, Unreachable
-from matcher.listening import PIECE_BYTES, read_greeting, tune
+from matcher.listening import PIECE_BYTES, Failed, read_answer, read_greeting, tune
 from matcher.sealing import GREETING, MOST_BYTES, Address, Inbox, Seal
 
 CONNECT_SECONDS = 10.0
@@ -30,8 +31,9 @@ WAITING_BYTES = 2 * MOST_BYTES
 
 log = logging.getLogger(__name__)
 
-Hear = Callable[[bytes | None], object]
-"""Is told what a replica answers, None where its line has ended; must not block."""
+Hear = Callable[[bytes | Failed | None], object]
+"""Is told what a replica answers or that it failed, None where its line has ended; must not block.
+"""
 
 
 class Line:
@@ -51,12 +53,14 @@ class Line:
         self._ended = False
 
     def ask(self, ticket: int, question: bytes, hear: Hear) -> None:
-        """Put a question; hear is told what comes of it, maybe before this returns."""
+        """Put a question; hear is told what comes of it, maybe before this returns. ValueError
+        for a question that is too long."""
         with self._lock:
             ended = self._ended
             if not ended:
-                self._hearers[ticket] = hear
+                # First, since a question that is too long is refused.
                 self._send(ticket, question)
+                self._hearers[ticket] = hear
         if ended:
             hear(None)
 
@@ -85,11 +89,12 @@ class Line:
                 self.finish("its line ended")
                 return
             for frame in self._inbox.feed(piece):
-                ticket, answer = self._seal.open(frame)
+                ticket, payload = self._seal.open(frame)
+                said = read_answer(payload)
                 with self._lock:
                     hear = self._hearers.pop(ticket, None)
                 if hear is not None:
-                    hear(answer)
+                    hear(said)
         except BlockingIOError:
             return
         except (OSError, Malformed) as error:
@@ -163,14 +168,10 @@ class Lines:
         """The line to a replica that listens; Unreachable where it does not greet back."""
         seal = Seal(address.key, asking=True)
         try:
-            end = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
-            end.sendall(seal.close(GREETING, b""))
-            seal.open(read_greeting(end, CONNECT_SECONDS))
+            end = greet(address, seal)
         except (OSError, Malformed) as error:
             text = f"no line to a replica on {address.host}: {type(error).__name__}"
             raise Unreachable(text) from error
-        end.setblocking(False)
-        tune(end)
         line = Line(self, end, seal, lost)
         self.summon(lambda: self._enter(line))
         return line
@@ -225,3 +226,17 @@ class Lines:
         self._selector.close()
         self._bell.close()
         self._ear.close()
+
+
+def greet(address: Address, seal: Seal) -> socket.socket:
+    """Connect to a replica and greet it; OSError or Malformed, and no connection, where it does not
+    greet back."""
+    with ExitStack() as opened:
+        place = address.host, address.port
+        end = opened.enter_context(socket.create_connection(place, CONNECT_SECONDS))
+        end.sendall(seal.close(GREETING, b""))
+        seal.open(read_greeting(end, CONNECT_SECONDS))
+        end.setblocking(False)
+        tune(end)
+        opened.pop_all()
+        return end

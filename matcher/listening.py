@@ -13,10 +13,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
+from traceback import extract_tb
 from typing import NamedTuple
 
 from matcher.errors import Malformed
-from matcher.sealing import GREETING, GREETING_BYTES, Address, Inbox, Seal, draw_key
+from matcher.sealing import (
+    GREETING,
+    GREETING_BYTES,
+    MOST_BYTES,
+    Address,
+    Inbox,
+    Seal,
+    draw_key,
+)
 
 OPEN_SECONDS = 60.0
 """How long a replica waits for its caller, who connects at once; a loaded machine takes seconds."""
@@ -27,12 +36,24 @@ GREET_SECONDS = 2.0
 SEARCH_SLOTS = 64
 """Threads, and so steps of searches at a time; the gallery merges them into batches of 32."""
 
+ANSWERED, FAILED = b"\x00", b"\x01"
+"""How the payload of an answer begins: the answer follows, or the class of what was raised."""
+
 PIECE_BYTES = 2**16
 """Read at a time: more than a question, which is 80 kB with the minutiae of ten fingers."""
+
+MOST_ANSWER_BYTES = MOST_BYTES - GREETING_BYTES
+"""What a frame holds beside its length, ticket, tag and how an answer begins, and a little less."""
 
 ALIVE_SECONDS = 5, 5, 3
 """A silent line is looked at after 5 s and every 5 s then, and ends where three looks bring
 nothing: its machine is gone without a word, or something on the way forgot the line."""
+
+UNTAKEN_MS = 10_000
+"""A line ends where nobody confirms for 10 s what was sent: without that, looking at silent lines
+does not help while something is under way, and the system sends it again for a quarter of an hour.
+Confirming is the system's work, so a busy replica is not lost by it, but a stopped one is that has
+not taken what its buffers cannot hold."""
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +73,17 @@ class _Asked(NamedTuple):
         return bool(self.over)
 
 
+class Failed(NamedTuple):
+    """What comes back where answering has failed. kind: the class of what was raised; its text
+    stays where it is, since it may quote what was asked."""
+
+    kind: str
+
+
 class Listener:
     """Listens from the start on. host: address of this machine. answer: called by many threads;
-    what it raises ends the line, as a replica that fails unforeseen is none any more."""
+    what it raises is told to whoever asked, and the line goes on: it may be the question's fault,
+    which would end one replica after the other."""
 
     def __init__(self, host: str, answer: Answering) -> None:
         self._answer, self._key = answer, draw_key()
@@ -102,12 +131,12 @@ class Listener:
             try:
                 seal.open(read_greeting(line, GREET_SECONDS))
                 line.sendall(seal.close(GREETING, b""))
+                line.settimeout(None)
+                tune(line)
             except (OSError, Malformed):
                 log.warning("somebody without the key has connected to a replica")
                 line.close()
                 continue
-            line.settimeout(None)
-            tune(line)
             return line, seal
 
     def _read(self, line: socket.socket, seal: Seal) -> None:
@@ -125,17 +154,29 @@ class Listener:
     def _serve(self, line: socket.socket, seal: Seal) -> None:
         """Answer one question after the other, beside other threads."""
         while (asked := self._waiting.get()) is not None:
+            said = self._find_out(asked)
             try:
-                answer = self._answer(asked.question, asked.is_over)
                 with self._sending:
-                    line.sendall(seal.close(asked.ticket, answer))
-            except Exception as error:  # noqa: BLE001 - the caller is told by the end of the line
-                # Its class says enough; its text may quote what was sent.
-                log.warning("an answer failed: %s", type(error).__name__)
+                    line.sendall(seal.close(asked.ticket, said))
+            except OSError as error:
+                log.warning("an answer was not taken: %s", type(error).__name__)
                 with suppress(OSError):  # It has ended already.
                     line.shutdown(socket.SHUT_RDWR)
             finally:
                 del self._open[asked.ticket]
+
+    def _find_out(self, asked: _Asked) -> bytes:
+        """The payload of an answer, whatever comes of the question."""
+        try:
+            answer = self._answer(asked.question, asked.is_over)
+            if len(answer) > MOST_ANSWER_BYTES:
+                raise ValueError(f"an answer is {MOST_ANSWER_BYTES} bytes long at most")
+        except Exception as error:  # noqa: BLE001 - the caller is told of it
+            # Its class and place say enough; its text may quote what was asked.
+            kind, place = type(error).__name__, extract_tb(error.__traceback__)[-1]
+            log.warning("an answer failed: %s in %s, line %s", kind, place.name, place.lineno)
+            return FAILED + kind.encode()
+        return ANSWERED + answer
 
 
 def read_greeting(line: socket.socket, seconds: float) -> bytes:
@@ -154,6 +195,15 @@ def read_greeting(line: socket.socket, seconds: float) -> bytes:
             raise TimeoutError("a greeting is late")
 
 
+def read_answer(payload: bytes) -> bytes | Failed:
+    """What a replica says to a question; Malformed where it is neither answer nor failure."""
+    if payload[:1] == ANSWERED:
+        return payload[1:]
+    if payload[:1] != FAILED:
+        raise Malformed("a replica says neither an answer nor that it has none")
+    return Failed(payload[1:].decode(errors="replace"))
+
+
 def tune(line: socket.socket) -> None:
     """Send short frames at once, and notice a machine that is gone."""
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -162,3 +212,6 @@ def tune(line: socket.socket) -> None:
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, after)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, every)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, tries)
+    # Not every system has it; there a line that was forgotten ends as its own retries do.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MS)

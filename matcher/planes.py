@@ -254,7 +254,8 @@ class Planes:
         live = np.zeros(len(rows), np.bool_)
         codes = [self._codes[p] for p in partitions or () if p in self._codes]
         numbers, places = np.divmod(rows, self._slab_rows)
-        for number in np.unique(numbers):
+        # Of a few rows: a set takes a tenth of what sorting an array does.
+        for number in set(numbers.tolist()):
             slab, at = self._slabs[number], np.flatnonzero(numbers == number)
             live[at] = slab.masks[places[at]] != 0
             if partitions is not None:

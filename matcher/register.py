@@ -111,6 +111,11 @@ class Register:
         person = self._slabs[row // SLAB_ROWS][row % SLAB_ROWS]
         return int(person["id"]), person["content"].tobytes()
 
+    def handles_of(self, row: int) -> tuple[int, int]:
+        """The handles of one row that holds a person: of minutiae and of a face, or ABSENT."""
+        person = self._slabs[row // SLAB_ROWS][row % SLAB_ROWS]
+        return int(person["minutiae"]), int(person["face"])
+
     def ids(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The reference ids of some rows, FREE where there is nobody."""
         return self._gather("id", rows, FREE)

@@ -186,7 +186,8 @@ def pack(step: str, plan: bytes, options: dict[str, Any]) -> bytes:
 
 
 def _attempt(call: Callable[[], Any]) -> Answer:
-    """Call; what a gallery refuses on purpose becomes a value, anything else is a lost replica."""
+    """Call; what a gallery refuses on purpose becomes a value. What else is raised by a change is a
+    lost replica, which may hold half of it; by a search the line tells it."""
     try:
         return Answer(call())
     except (MatcherError, KeyError, ValueError) as error:

@@ -1,8 +1,9 @@
 """The caller's side of one shard: its replicas, and the changes that they acknowledge.
 
 A change goes to all replicas and is acknowledged when all that are current have it. A replica that
-fails once, or whose line ends, is lost for good: it is never asked again, since it may have missed
-a change, and another takes its place, copied from those that are left or filled from the store.
+fails at one, or whose line ends, is lost for good: it is never asked again, since it may have
+missed a change, and another takes its place, copied from those that are left or filled from the
+store.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from functools import cache
 
 import numpy as np
 
-from matcher.cascade import Plan, Reading, add_prints, describe_prints
+from matcher.cascade import NO_PRINTS, Plan, Reading, add_prints, describe_prints
 from matcher.lineup import Lineup
 from matcher.pairing import Described, PackedDescribed
 from matcher.probes import Query
@@ -66,8 +66,10 @@ def read_sheet(sheet: bytes) -> Plan:
             tuple(map(FingerPosition, open_positions)),
             face,
         )
-        packed, meetings = prints
-        probe = ShortlistProbe(PackedDescribed(*packed), meetings)
+        probe = NO_PRINTS
+        if prints is not None:
+            packed, meetings = prints
+            probe = ShortlistProbe(PackedDescribed(*packed), meetings)
         named, loose = (
             tuple(Query(vectors, weights, partitions) for vectors, weights in some)
             for some in queries
@@ -86,7 +88,8 @@ def _flatten(reading: Reading) -> tuple[object, ...]:
     arrays = packed.places, packed.words, packed.outlines, packed.starts, packed.counts
     both = reading.named, reading.loose
     queries = [[(query.vectors, query.weights) for query in some] for some in both]
-    prints = arrays, reading.prints.meetings
+    # Six empty arrays would take longer than all else that nominating is told.
+    prints = None if reading.prints is NO_PRINTS else (arrays, reading.prints.meetings)
     return places, prints, queries, (reading.length, reading.cost, reading.swapped)
 
 

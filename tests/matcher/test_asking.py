@@ -11,13 +11,23 @@ import pytest
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 
+from benchmarks.galleries import Draw, draw_reference
 from matcher import asking
 from matcher.asking import Asker
-from matcher.errors import Abandoned, MatcherError, Unreachable
-from matcher.replica import Answer
+from matcher.cascade import make_queries
+from matcher.errors import Abandoned, MatcherError, Unforeseen, Unreachable
+from matcher.gallery import Gallery
+from matcher.inquiry import Inquiry
+from matcher.lines import Lines
+from matcher.lineup import line_up
+from matcher.listening import Failed
+from matcher.part import Nominees, Part
+from matcher.replica import Answer, Replica
+from matcher.shard import Copy as Placed
 from matcher.shard import Shard
+from matcher.vocabulary import Candidate
 
-Hear = Callable[[bytes | None], object]
+Hear = Callable[[bytes | Failed | None], object]
 
 
 @dataclass(eq=False)
@@ -165,3 +175,94 @@ def test_meanwhile_is_done_once_all_are_asked() -> None:
     with pytest.raises(ZeroDivisionError):
         ask(*shards, meanwhile=lambda: 1 / 0)
     assert first.given_up == second.given_up == [1]
+
+
+def fail(kind: str) -> Callable[[Hear], object]:
+    """Fail at whatever is asked."""
+    return lambda hear: hear(Failed(kind))
+
+
+def test_what_one_replica_fails_at_another_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "HEDGE_LEAST_SECONDS", 60.0)
+    ill, well = Copy(fail("TypeError")), Copy(say("answer"))
+    # The turn of the first ticket begins with the second of two.
+    one = Replicas(0, (well, ill))
+    asker = Asker(cast("list[Shard]", [one]))
+    assert ask(one, asker=asker) == ["answer"]
+    assert (len(ill.asked), len(well.asked), ill.misses, one.lost) == (1, 1, 1, [])
+    # It is asked last from then on.
+    assert [ask(one, asker=asker) for _ in range(3)] == [["answer"]] * 3
+    assert (len(ill.asked), len(well.asked)) == (1, 4)
+
+
+def test_what_two_replicas_fail_at_is_asked_of_no_third() -> None:
+    copies = tuple(Copy(fail(kind)) for kind in ("TypeError", "KeyError", "TypeError"))
+    one, other = Replicas(5, copies), Replicas(6, (Copy(say("answer")),))
+    with pytest.raises(Unforeseen, match="shard 5 failed at a step of this search alone") as told:
+        ask(one, other)
+    assert "Error" in str(told.value)
+    assert sorted(len(copy.asked) for copy in copies) == [0, 1, 1]
+    assert (one.copies, one.lost) == (copies, [])
+    # A single replica is no reason to ask it twice, nor to call it dead.
+    with pytest.raises(Unforeseen, match=r"shard 7 .*: OSError"):
+        ask(Replicas(7, (Copy(fail("OSError")),)))
+
+
+def test_a_failure_and_a_line_that_ends_leave_no_answer() -> None:
+    def hang_up(hear: Hear) -> None:
+        hear(None)
+
+    for pair in ((fail("OSError"), hang_up), (hang_up, fail("OSError"))):
+        with pytest.raises(Unforeseen, match="OSError"):
+            ask(Replicas(8, tuple(map(Copy, pair))))
+
+
+def test_a_search_at_which_all_replicas_fail_takes_none_of_them_along(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(asking, "HEDGE_LEAST_SECONDS", 60.0)
+    nominate, failing = Part.nominate, set[int]()
+
+    def stumble(part: Part, *arguments: Any, **options: Any) -> tuple[Nominees, ...]:
+        if options["source"] == "planted" and id(part) in failing:
+            raise ArithmeticError("secret")
+        return nominate(part, *arguments, **options)
+
+    monkeypatch.setattr(Part, "nominate", stumble)
+    people = [draw_reference(seed, Draw(minutiae=18, vectors=True)) for seed in range(6)]
+    plain, lines, lost = Gallery(threads=1), Lines(), list[str]()
+    replicas = [[Replica(1, 2) for _ in range(2)] for _ in range(2)]
+    for number, one in enumerate(people):
+        plain.enrol(number, one)
+        for replica in replicas[number % 2]:
+            replica._gallery.enrol(number, one)
+    shards = []
+    for number, held in enumerate(replicas):
+        addresses = [replica.listen("127.0.0.1") for replica in held]
+        opened = [lines.open(address, lost.append) for address in addresses]
+        shards.append(Shard(number, lines, cast("Any", None)))
+        shards[-1].copies = tuple(Placed(None, "node", line) for line in opened)
+    before = [one.copies for one in shards]
+    asker = Asker(shards)
+
+    def search(source: str) -> tuple[Candidate, ...]:
+        plan = make_queries(line_up(people[3]), None)
+        inquiry = Inquiry(asker.ask, plan, len(shards), None, list)
+        return inquiry.search(threshold=0.0, at_most=6, everyone=True, urgent=False, source=source)
+
+    expected = plain.search(people[3], threshold=0.0, at_most=6)
+    assert len(expected) > 1
+    # One replica of each shard fails, and its twin answers.
+    failing |= {id(held[0]._gallery) for held in replicas}
+    assert [search("planted") for _ in range(4)] == [expected] * 4
+    # All of one shard fail.
+    failing |= {id(replica._gallery) for replica in replicas[1]}
+    for _ in range(4):
+        with pytest.raises(Unforeseen, match=r"shard 1 .*: ArithmeticError;") as told:
+            search("planted")
+        assert "secret" not in str(told.value)
+        assert [search("good") for _ in range(2)] == [expected] * 2
+    assert ([one.copies for one in shards], lost) == (before, [])
+    assert "an answer failed: ArithmeticError in stumble" in caplog.text
+    assert "secret" not in caplog.text
+    lines.close()

@@ -4,21 +4,22 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import SimpleQueue
 
 import pytest
 
 from matcher import lines as lines_module
-from matcher import listening
+from matcher import listening, sealing
 from matcher.errors import Unreachable
 from matcher.lines import Line, Lines
-from matcher.listening import Listener
-from matcher.sealing import GREETING, Address, Inbox, Seal, draw_key
+from matcher.listening import Failed, Listener
+from matcher.sealing import GREETING, GREETING_BYTES, Address, Inbox, Seal, draw_key
 
 SECONDS = 20.0
 """For what takes a millisecond on an idle machine."""
 
-Heard = SimpleQueue[bytes | None]
+Heard = SimpleQueue[bytes | Failed | None]
 
 
 @pytest.fixture
@@ -119,31 +120,47 @@ def test_who_answers_hears_that_nobody_waits_any_more(lines: Lines) -> None:
     assert heard.empty()
 
 
-def test_a_replica_that_fails_ends_its_line(lines: Lines, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_an_answer_fails_with_comes_back_and_the_line_goes_on(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listening, "MOST_ANSWER_BYTES", 100)
     lost: list[str] = []
-    waiting = threading.Event()
+    waiting, go_on = threading.Event(), threading.Event()
 
-    def answer(question: bytes, over: Callable[[], bool]) -> bytes:
+    def answer(question: bytes, _: Callable[[], bool]) -> bytes:
+        if question == b"fails":
+            raise ArithmeticError("secret")
         if question == b"waits":
             waiting.set()
-            wait_for(over)
-            return b""
-        raise ArithmeticError("secret")
+            assert go_on.wait(SECONDS)
+        return bytes(101) if question == b"long" else question
 
     line = lines.open(Listener("127.0.0.1", answer).address, lost.append)
-    first = put(line, 1, b"waits")
+    beside = put(line, 1, b"waits")
     assert waiting.wait(SECONDS)
-    second = put(line, 2, b"fails")
-    # All are told, once, and so is whoever asks later.
-    assert first.get(timeout=SECONDS) is None
-    assert second.get(timeout=SECONDS) is None
+    assert put(line, 2, b"fails").get(timeout=SECONDS) == Failed("ArithmeticError")
+    assert put(line, 3, b"long").get(timeout=SECONDS) == Failed("ValueError")
+    assert put(line, 4, b"later").get(timeout=SECONDS) == b"later"
+    go_on.set()
+    assert beside.get(timeout=SECONDS) == b"waits"
+    assert lost == []
+    assert "an answer failed: ArithmeticError in answer, line " in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_line_that_ends_is_told_to_all_who_wait_once_and_to_who_asks_later(lines: Lines) -> None:
+    lost: list[str] = []
+    deaf = Deaf()
+    line = lines.open(deaf.address, lost.append)
+    heard = [put(line, ticket, b"question") for ticket in (1, 2)]
+    assert len(deaf.read(2)) == 2
+    deaf.close()
+    assert [one.get(timeout=SECONDS) for one in heard] == [None, None]
     wait_for(lambda: lost == ["its line ended"])
     assert put(line, 3, b"later").get(timeout=SECONDS) is None
     line.give_up(3)
     line.close()
     assert lost == ["its line ended"]
-    assert "an answer failed: ArithmeticError" in caplog.text
-    assert "secret" not in caplog.text
 
 
 def test_a_line_that_is_closed_is_not_lost(lines: Lines) -> None:
@@ -189,6 +206,11 @@ class Deaf:
             found += [self._seal.open(frame) for frame in inbox.feed(self.end.recv(10_000))]
         return found
 
+    def say(self, ticket: int, payload: bytes) -> None:
+        """Send a frame."""
+        self._thread.join()
+        self.end.sendall(self._seal.close(ticket, payload))
+
     def close(self) -> None:
         self._thread.join()
         self.end.close()
@@ -207,6 +229,19 @@ def test_nobody_waits_for_a_replica_that_takes_nothing(lines: Lines) -> None:
     deaf.close()
     assert [one.get(timeout=SECONDS) for one in heard[:-1]] == [None] * 19
     assert heard[-1].empty()
+
+
+def test_a_question_that_is_too_long_is_refused_and_nobody_waits_for_it(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "MOST_BYTES", 1000)
+    lost: list[str] = []
+    line = lines.open(Listener("127.0.0.1", echo).address, lost.append)
+    with pytest.raises(ValueError, match="1000 bytes long at most"):
+        put(line, 1, bytes(1000))
+    assert line._hearers == {}
+    assert put(line, 2, b"short").get(timeout=SECONDS) == b"trohs"
+    assert lost == []
 
 
 def test_a_replica_that_takes_nothing_for_long_is_lost(
@@ -231,6 +266,57 @@ def test_an_answer_that_another_made_up_ends_the_line(lines: Lines) -> None:
     deaf.end.sendall(Seal(draw_key(), asking=False).close(1, b"forged"))
     assert heard.get(timeout=SECONDS) is None
     wait_for(lambda: lost == ["Malformed"])
+    deaf.close()
+
+
+def test_what_is_neither_an_answer_nor_a_failure_ends_the_line(lines: Lines) -> None:
+    for payload in (b"", b"\x02answer"):
+        deaf = Deaf()
+        line = lines.open(deaf.address, print)
+        heard = put(line, 1, b"question")
+        deaf.say(1, payload)
+        assert heard.get(timeout=SECONDS) is None
+        deaf.close()
+
+
+@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request" + bytes(20)], ids=str)
+def test_who_does_not_greet_back_is_hung_up_on(
+    greeting: bytes, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "CONNECT_SECONDS", 0.2)
+    ends: list[socket.socket] = []
+
+    def answer() -> None:
+        ends.append(server.accept()[0])
+        ends[0].sendall(greeting)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        greets = threading.Thread(target=answer)
+        greets.start()
+        # Held, since what nobody refers to any more would be closed anyhow.
+        with pytest.raises(Unreachable, match="no line to a replica") as refused:
+            lines.open(Address("127.0.0.1", server.getsockname()[1], draw_key()), print)
+        greets.join()
+    ends[0].settimeout(SECONDS)
+    assert len(ends[0].recv(1000)) == GREETING_BYTES
+    with suppress(ConnectionResetError):
+        assert ends[0].recv(1000) == b""
+    ends[0].close()
+    assert refused.value.__cause__ is not None
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system does not have it")
+def test_a_machine_that_takes_nothing_any_more_is_noticed(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "UNTAKEN_MS", 300)
+    lost: list[str] = []
+    deaf = Deaf()
+    line = lines.open(deaf.address, lost.append)
+    heard = [put(line, ticket, bytes(1_000_000)) for ticket in range(1, 21)]
+    assert [one.get(timeout=SECONDS) for one in heard] == [None] * 20
+    # Whichever the system says first.
+    wait_for(lambda: lost in (["TimeoutError"], ["its line ended"]))
     deaf.close()
 
 

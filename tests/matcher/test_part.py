@@ -1,5 +1,6 @@
 """The parts of a search over several shards: together they answer as one gallery does."""
 
+import pickle
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -255,3 +256,15 @@ def test_a_person_changed_while_they_are_compared_is_compared_anew() -> None:
     assert judge(lambda: shard.enrol(7, person(8))) == []
     assert judge(lambda: shard.enrol(7, person(7))) == [7]
     assert judge(lambda: shard.erase(7)) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_nominees_come_over_a_line_as_they_were_sent(count: int) -> None:
+    ids = np.array([2**62, 0, 7], np.int64)[:count]
+    sent = Nominees(1, 20, ids, np.array([0.1, -2, 3], np.float32)[:count])
+    read = pickle.loads(pickle.dumps((sent, sent), 5))[1]
+    assert isinstance(read, Nominees)
+    assert (read.reading, read.length) == (1, 20)
+    for ours, theirs in ((read.ids, sent.ids), (read.scores, sent.scores)):
+        assert ours.dtype == theirs.dtype
+        assert np.array_equal(ours, theirs)

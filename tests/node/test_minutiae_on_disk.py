@@ -12,7 +12,7 @@ import pytest
 
 from interfaces.pb.eurodac.central.v1 import terms_pb2
 from matcher.gallery import Gallery
-from node import enrolment, identification, server
+from node import assembly, enrolment, identification, server
 from node.access import Actor
 from node.assembly import Node
 from node.enrolment import Enrolment
@@ -82,8 +82,12 @@ def test_a_store_that_cannot_be_read_stops_neither_the_keeper_nor_the_waker(
 
 
 def test_several_machines_and_minutiae_on_disk_exclude_each_other(
-    open_at: Callable[..., Node], tmp_path: Path
+    open_at: Callable[..., Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def join(*_: object) -> NoReturn:
+        raise AssertionError("it would have looked for machines, which takes minutes")
+
+    monkeypatch.setattr(assembly, "spread_gallery", join)
     both = GallerySettings(cluster="head.example:6379", minutiae_on_disk=True)
     with pytest.raises(SettingsWrong, match="choose between cluster and minutiae_on_disk"):
         open_at(tmp_path / "dk", gallery=both)
