@@ -83,7 +83,7 @@ def keep_ridges(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) 
     if not mask.any():
         return wave
     kept, place = keep(spectra, field, mask)
-    wave[place] = synthesise(kept, wave[place].shape) * mask[place]
+    cv2.copyTo(synthesise(kept, wave[place].shape), mask[place].view(np.uint8), wave[place])
     return wave
 
 

@@ -79,7 +79,8 @@ def level(wave: Floats, power: Floats, floor: float, most: float) -> None:
     _level(wave.reshape(-1), power.reshape(-1), np.float32(floor), np.float32(most))
 
 
-@njit(nogil=True, cache=True, fastmath=ROUNDING)
+# Divided as numpy does: a look for zeros before every division took four times as long.
+@njit(nogil=True, cache=True, fastmath=ROUNDING, error_model="numpy")
 def _level(wave: Floats, power: Floats, floor: np.float32, most: np.float32) -> None:
     for place in range(len(wave)):
         amplitude = np.sqrt(power[place])
