@@ -175,7 +175,7 @@ def weigh(spectra: Complexes, weights: Floats, chosen: Places) -> tuple[Floats, 
     most HEARD; the places of more are silent.
     """
     whole = np.empty(len(spectra), np.float32)
-    power = np.zeros((len(spectra), HEARD), np.float32)
+    power = np.empty((len(spectra), HEARD), np.float32)
     all_of_it = np.empty(len(weights), np.float32)
     for cell in range(len(spectra)):
         for wave in range(len(weights)):
@@ -184,6 +184,7 @@ def weigh(spectra: Complexes, weights: Floats, chosen: Places) -> tuple[Floats, 
         whole[cell] = all_of_it.sum()
         for number in range(len(chosen)):
             power[cell, number] = all_of_it[chosen[number]]
+        power[cell, len(chosen) :] = 0
     return power, whole
 
 

@@ -79,8 +79,9 @@ def blur(image: Floats, spread: float) -> Floats:
 def normalise(image: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Even out light and contrast. Returns the flat image and the local contrast in grey levels."""
     grey = image.astype(np.float32)
-    flat = grey - smooth(grey, LIGHT_SPREAD_PX)
-    contrast = smooth(flat * flat, CONTRAST_SPREAD_PX)
+    flat = smooth(grey, LIGHT_SPREAD_PX)
+    np.subtract(grey, flat, out=flat)
+    contrast = smooth(np.square(flat, out=grey), CONTRAST_SPREAD_PX)
     level(flat, contrast, CONTRAST_FLOOR_GREY, CLIP_DEVIATIONS)
     return flat, contrast
 
