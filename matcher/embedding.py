@@ -162,7 +162,8 @@ def rely(features: Features, patch: Floats, pose: Pose) -> float:
     """
     cosine, sine, share = features.flow
     clarity = float(np.hypot(cosine, sine).sum() / max(float(share.sum()), 1.0))
-    return float(np.sqrt(min(1.0, float(patch[1].mean()) * pose.confidence * clarity)))
+    seen = float(patch[1].sum()) / patch[1].size
+    return math.sqrt(min(1.0, seen * pose.confidence * clarity))
 
 
 def cut(features: Features, pose: Pose) -> Floats:

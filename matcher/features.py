@@ -54,7 +54,7 @@ class Features:
     @property
     def is_empty(self) -> bool:
         """Whether no finger was seen."""
-        return not self.inside.any()
+        return cv2.countNonZero(self.inside) == 0
 
 
 def read_features(sample: FingerSample, *, trace: Trace | None = None) -> Features:
