@@ -70,7 +70,8 @@ def surround(cells: Mask) -> NDArray[np.uint8]:
 def touching(cells: NDArray[np.uint8], sure: Mask, least: int) -> NDArray[np.uint8]:
     """Keep the connected areas that hold a sure cell and at least `least` cells."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
-    kept: NDArray[np.uint8] = _keep(labels, sure, stats[:, cv2.CC_STAT_AREA] >= least)
+    large = stats[:, cv2.CC_STAT_AREA] >= least
+    kept: NDArray[np.uint8] = _keep(np.asarray(labels, np.int32), sure, large)
     return kept
 
 
