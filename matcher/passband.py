@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from matcher.spectrum import HARMONICS, ROUNDING, WAVES, Complexes, Floats
 
-Places = NDArray[np.int64]
+Places = NDArray[np.uint64]
 
 FUNCTIONS = 4
 """Functions of a wave that make up its exponent, beside a constant."""

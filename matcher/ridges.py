@@ -95,7 +95,7 @@ def measure(spectra: Complexes) -> RidgeField:
     cells = spectra.reshape(shape[0] * shape[1], -1)
     power, whole = weigh(cells, wave_weights(), ridge_waves())
     functions, sums = ridge_tables()
-    heard = sums @ power.T
+    heard = np.ascontiguousarray((power @ sums.T).T)
     turn = np.full(len(power), ACCEPTED_TURN, np.float32)
     usual = np.float32(1 / PERIOD_USUAL_PX)
     for spread in PERSUASION_SPREADS:
@@ -113,11 +113,11 @@ def measure(spectra: Complexes) -> RidgeField:
 
 
 @lru_cache(maxsize=1)
-def ridge_waves() -> NDArray[np.int64]:
-    """Numbers of the waves that may be ridges."""
+def ridge_waves() -> NDArray[np.uint64]:
+    """Numbers of the waves that may be ridges; without a sign, for which loops would look."""
     radius = waves().radius.reshape(-1)
     inside = (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
-    return np.flatnonzero(inside).astype(np.int64)
+    return np.flatnonzero(inside).astype(np.uint64)
 
 
 @lru_cache(maxsize=1)
