@@ -10,6 +10,7 @@ either side is then often found again.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,7 +135,7 @@ class Embedder:
 
 def normalise(vectors: Floats) -> Floats:
     """Bring vectors along the last axis to length one."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt(np.sum(vectors * vectors, axis=-1, keepdims=True))
     result: Floats = vectors / np.maximum(length, np.float32(1e-12))
     return result
 
@@ -161,18 +162,21 @@ def rely(features: Features, patch: Floats, pose: Pose) -> float:
     """
     cosine, sine, share = features.flow
     clarity = float(np.hypot(cosine, sine).sum() / max(float(share.sum()), 1.0))
-    return float(np.sqrt(min(1.0, float(patch[1].mean()) * pose.confidence * clarity)))
+    seen = float(patch[1].sum()) / patch[1].size
+    return math.sqrt(min(1.0, seen * pose.confidence * clarity))
 
 
 def cut(features: Features, pose: Pose) -> Floats:
     """The upright patch around a pose: ridges and area, shape (2, PATCH_PX, PATCH_PX)."""
     matrix = place(pose)
     size = (PATCH_PX, PATCH_PX)
-    ridges = features.ridges.astype(np.float32)
+    patch = np.empty((2, *size), np.float32)
+    ridges = features.ridges / np.float32(LEVELS)
     flags = cv2.WARP_INVERSE_MAP
-    wave = cv2.warpAffine(ridges, matrix, size, flags=flags | cv2.INTER_CUBIC)
+    cv2.warpAffine(ridges, matrix, size, patch[0], flags | cv2.INTER_CUBIC)
     inside = cv2.warpAffine(features.inside, matrix, size, flags=flags | cv2.INTER_LINEAR)
-    return np.stack([wave / np.float32(LEVELS), inside / np.float32(255)])
+    np.divide(inside, np.float32(255), patch[1])
+    return patch
 
 
 def place(pose: Pose, missed: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> NDArray[np.float64]:
@@ -183,8 +187,9 @@ def place(pose: Pose, missed: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> N
     """
     right, down, turn = missed
     angle = pose.angle - UPRIGHT + turn
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turned = np.array([[cosine, sine], [-sine, cosine]])
-    core = (np.array([pose.x, pose.y]) + 0.5) / MAP_STEP_PX - 0.5
-    corner = core + turned @ (np.array([right, down]) - CORE_AT_PX)
-    return np.column_stack([turned, corner])
+    cosine, sine = math.cos(angle), math.sin(angle)
+    x, y = ((core + 0.5) / MAP_STEP_PX - 0.5 for core in (pose.x, pose.y))
+    right, down = right - CORE_AT_PX[0], down - CORE_AT_PX[1]
+    turned = [[cosine, sine, x + cosine * right + sine * down]]
+    turned += [[-sine, cosine, y - sine * right + cosine * down]]
+    return np.array(turned)

@@ -54,7 +54,7 @@ class Features:
     @property
     def is_empty(self) -> bool:
         """Whether no finger was seen."""
-        return not self.inside.any()
+        return cv2.countNonZero(self.inside) == 0
 
 
 def read_features(sample: FingerSample, *, trace: Trace | None = None) -> Features:
@@ -83,7 +83,7 @@ def keep_ridges(spectra: Complexes, field: RidgeField, mask: NDArray[np.bool_]) 
     if not mask.any():
         return wave
     kept, place = keep(spectra, field, mask)
-    wave[place] = synthesise(kept, wave[place].shape) * mask[place]
+    cv2.copyTo(synthesise(kept, wave[place].shape), mask[place].view(np.uint8), wave[place])
     return wave
 
 

@@ -7,6 +7,7 @@ may lie outside; each vote carries an offset and a direction.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,15 +115,17 @@ def decode_several(votes: Floats, count: int) -> tuple[Pose, ...]:
 def read_peak(votes: Floats, share: Floats, near: tuple[slice, slice]) -> Pose:
     """The mean of the votes of one peak; without any votes left, their place and confidence 0."""
     weight = share[near] + np.float32(1e-12)
-    rows = np.arange(near[0].start, near[0].start + len(weight))[:, None]
-    columns = np.arange(near[1].start, near[1].start + weight.shape[1])
-    _, right, down, cosine, sine = votes[(slice(None), *near)]
-    mass = float(weight.sum())
+    rows, columns = weight.sum(axis=1), weight.sum(axis=0)
+    row = float(rows @ np.arange(len(rows), dtype=np.float32))
+    column = float(columns @ np.arange(len(columns), dtype=np.float32))
+    sums = votes[(slice(1, None), *near)].reshape(4, -1) @ weight.reshape(-1)
+    right, down, cosine, sine = sums.tolist()
+    mass = float(rows.sum())
     return Pose(
-        x=to_pixels(float((weight * (columns + right)).sum()) / mass),
-        y=to_pixels(float((weight * (rows + down)).sum()) / mass),
-        angle=float(np.arctan2((weight * sine).sum(), (weight * cosine).sum())),
-        confidence=float(share[near].sum()),
+        x=to_pixels(near[1].start + (column + right) / mass),
+        y=to_pixels(near[0].start + (row + down) / mass),
+        angle=math.atan2(sine, cosine),
+        confidence=mass,
     )
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.passband import FUNCTIONS, agree, calm, hear, lean, sift, weigh
+from matcher.passband import HEARD, agree, calm, hear, lean, sift, weigh
 from matcher.smoothing import average, level, smooth
 from matcher.spectrum import STEP_PX, Complexes, Floats, synthesise, waves
 
@@ -79,8 +79,9 @@ def blur(image: Floats, spread: float) -> Floats:
 def normalise(image: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Even out light and contrast. Returns the flat image and the local contrast in grey levels."""
     grey = image.astype(np.float32)
-    flat = grey - smooth(grey, LIGHT_SPREAD_PX)
-    contrast = smooth(flat * flat, CONTRAST_SPREAD_PX)
+    flat = smooth(grey, LIGHT_SPREAD_PX)
+    np.subtract(grey, flat, out=flat)
+    contrast = smooth(np.square(flat, out=grey), CONTRAST_SPREAD_PX)
     level(flat, contrast, CONTRAST_FLOOR_GREY, CLIP_DEVIATIONS)
     return flat, contrast
 
@@ -94,14 +95,16 @@ def measure(spectra: Complexes) -> RidgeField:
     cells = spectra.reshape(shape[0] * shape[1], -1)
     power, whole = weigh(cells, wave_weights(), ridge_waves())
     functions, sums = ridge_tables()
-    heard = hear(power, np.zeros((0, FUNCTIONS), np.float32), functions, sums)
+    heard = np.ascontiguousarray((power @ sums.T).T)
     turn = np.full(len(power), ACCEPTED_TURN, np.float32)
+    usual = np.float32(1 / PERIOD_USUAL_PX)
     for spread in PERSUASION_SPREADS:
         directions, frequencies = calm(heard, np.float32(SILENCE))
         around = blur(directions.reshape(*shape, -1), spread).reshape(directions.shape)
-        doubled, coherence = agree(around, np.float32(SILENCE))
-        frequency = average_frequency(frequencies.reshape(*shape, -1), PERIOD_SPREADS * spread)
-        exponents = lean(doubled, frequency.reshape(-1), turn, np.float32(ACCEPTED_TONE))
+        wide = blur(frequencies.reshape(*shape, -1), PERIOD_SPREADS * spread)
+        further = wide.reshape(frequencies.shape)
+        doubled, coherence, frequency = agree(around, further, np.float32(SILENCE), usual)
+        exponents = lean(doubled, frequency, turn, np.float32(ACCEPTED_TONE))
         heard = hear(power, exponents, functions, sums)
     purity = heard[0] / (whole + SILENCE)
     normal = np.arctan2(doubled[1], doubled[0]) / 2
@@ -110,17 +113,19 @@ def measure(spectra: Complexes) -> RidgeField:
 
 
 @lru_cache(maxsize=1)
-def ridge_waves() -> NDArray[np.int64]:
-    """Numbers of the waves that may be ridges."""
+def ridge_waves() -> NDArray[np.uint64]:
+    """Numbers of the waves that may be ridges; without a sign, for which loops would look."""
     radius = waves().radius.reshape(-1)
     inside = (radius >= 1 / PERIOD_MAX_PX) & (radius <= 1 / PERIOD_MIN_PX)
-    return np.flatnonzero(inside).astype(np.int64)
+    return np.flatnonzero(inside).astype(np.uint64)
 
 
 @lru_cache(maxsize=1)
 def ridge_tables() -> tuple[Floats, Floats]:
-    """The columns of `wave_functions` and of `moments` for the waves that may be ridges."""
-    one, two = (table[:, ridge_waves()] for table in (wave_functions(), moments()))
+    """The columns of `wave_functions` and of `moments` for the waves that may be ridges, filled up
+    to HEARD."""
+    spare = [(0, 0), (0, HEARD - len(ridge_waves()))]
+    one, two = (np.pad(table[:, ridge_waves()], spare) for table in (wave_functions(), moments()))
     return np.ascontiguousarray(one), np.ascontiguousarray(two)
 
 
@@ -138,24 +143,12 @@ def moments() -> Floats:
     return np.stack([row.reshape(-1) for row in rows]).astype(np.float32)
 
 
-def average_frequency(frequencies: Floats, spread: float) -> Floats:
-    """Average the frequency of the waves by their energy; where there is none, the usual one.
-
-    frequencies: those of `calm`, shape (rows, columns, 2).
-    """
-    filler = np.float32(1e-3)
-    around = blur(frequencies, spread)
-    total = around[..., 0] + filler / np.float32(PERIOD_USUAL_PX)
-    result: Floats = total / (around[..., 1] + filler)
-    return result
-
-
 @lru_cache(maxsize=1)
 def wave_functions() -> Floats:
     """Functions of the waves that make up the exponent of `lean`, shape (FUNCTIONS, waves)."""
     turned = 2 * waves().angle
     tone = np.log(np.maximum(waves().radius, 1e-3))
-    functions = (np.cos(turned), np.sin(turned), np.ones_like(tone), tone, tone**2)
+    functions = (np.cos(turned), np.sin(turned), tone, tone**2)
     return np.stack([function.reshape(-1) for function in functions]).astype(np.float32)
 
 
@@ -181,8 +174,9 @@ def keep(
 
     Returns them as spectra, and the rows and columns of the picture that these make up.
     """
-    rows, pixel_rows = occupied(np.asarray(mask.any(axis=1)))
-    columns, pixel_columns = occupied(np.asarray(mask.any(axis=0)))
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    rows, pixel_rows = occupied(top, top + height, mask.shape[0])
+    columns, pixel_columns = occupied(left, left + width, mask.shape[1])
     area = (rows, columns)
     normal, frequency = field.normal[area].reshape(-1), field.frequency[area].reshape(-1)
     turn = KEPT_TURN + KEPT_TURN_UNSURE * (1 - field.coherence[area].reshape(-1))
@@ -203,23 +197,22 @@ def companions() -> Complexes:
     return np.stack(parts).astype(np.complex64)
 
 
-def occupied(line: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Cells whose windows see the set entries of a line of pixels, and the pixels of those cells.
+def occupied(start: int, stop: int, length: int) -> tuple[slice, slice]:
+    """Cells whose windows see the pixels from start to stop, and the pixels of those cells.
 
-    >>> occupied(np.arange(80) == 40)
+    >>> occupied(40, 41, 80)
     (slice(3, 8, None), slice(24, 64, None))
     """
-    places = np.flatnonzero(line)
-    first = max(0, int(places[0]) // STEP_PX - 2)
-    last = min(-(-len(line) // STEP_PX), int(places[-1]) // STEP_PX + 3)
-    return slice(first, last), slice(first * STEP_PX, min(len(line), last * STEP_PX))
+    first = max(0, start // STEP_PX - 2)
+    last = min(-(-length // STEP_PX), (stop - 1) // STEP_PX + 3)
+    return slice(first, last), slice(first * STEP_PX, min(length, last * STEP_PX))
 
 
 def spread_to_pixels(cells: Floats, shape: tuple[int, int]) -> Floats:
     """Interpolate a field from the window grid to the pixels of an image of the given shape."""
     size = (cells.shape[1] * STEP_PX, cells.shape[0] * STEP_PX)
-    large = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(large[: shape[0], : shape[1]], np.float32)
+    large = np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return large[: shape[0], : shape[1]]
 
 
 def gather_in_cells(image: Floats, cells: Floats) -> Floats:

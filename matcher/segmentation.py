@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from matcher.ridges import RidgeField, blur, gather_in_cells, spread_to_pixels
@@ -68,10 +69,21 @@ def surround(cells: Mask) -> NDArray[np.uint8]:
 
 def touching(cells: NDArray[np.uint8], sure: Mask, least: int) -> NDArray[np.uint8]:
     """Keep the connected areas that hold a sure cell and at least `least` cells."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
-    keep = np.zeros(count, np.uint8)
-    keep[labels[sure]] = 1
-    keep[stats[:, cv2.CC_STAT_AREA] < least] = 0
-    keep[0] = 0
-    kept: NDArray[np.uint8] = keep[labels]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= least
+    kept: NDArray[np.uint8] = _keep(np.asarray(labels, np.int32), sure, large)
+    return kept
+
+
+@njit(nogil=True, cache=True)
+def _keep(labels: NDArray[np.int32], sure: Mask, large: Mask) -> NDArray[np.uint8]:
+    """Ones where large areas lie that hold a sure cell. The area of label 0 is no area."""
+    holds = np.zeros(len(large), np.uint8)
+    kept = np.zeros(labels.shape, np.uint8)
+    for row, column in np.ndindex(labels.shape):
+        label = labels[row, column]
+        if label > 0 and sure[row, column] and large[label]:
+            holds[label] = 1
+    for row, column in np.ndindex(labels.shape):
+        kept[row, column] = holds[labels[row, column]]
     return kept

@@ -28,7 +28,7 @@ WIDE_PX = 5.5
 REACH = 4.0
 """Spreads at which a Gaussian ends; 6e-5 of it lie beyond."""
 
-GROUP = 4
+GROUP = 6
 """Rows that are added in one go: the weights of many more would not stay in registers."""
 
 PLANS = 64
@@ -79,7 +79,8 @@ def level(wave: Floats, power: Floats, floor: float, most: float) -> None:
     _level(wave.reshape(-1), power.reshape(-1), np.float32(floor), np.float32(most))
 
 
-@njit(nogil=True, cache=True, fastmath=ROUNDING)
+# Divided as numpy does: a look for zeros before every division took four times as long.
+@njit(nogil=True, cache=True, fastmath=ROUNDING, error_model="numpy")
 def _level(wave: Floats, power: Floats, floor: np.float32, most: np.float32) -> None:
     for place in range(len(wave)):
         amplitude = np.sqrt(power[place])
@@ -153,23 +154,27 @@ def fill_up(rows: Places, weights: NDArray[np.float64]) -> Mixture:
 def _mix(source: Floats, places: Places, weights: Floats, result: Floats) -> None:
     for row in range(len(places)):
         for tap in range(0, places.shape[1], GROUP):
-            chosen = places[row, tap], places[row, tap + 1], places[row, tap + 2]
-            _add_rows(source, weights, result, (row, tap, *chosen, places[row, tap + 3]))
+            one, two, three = places[row, tap], places[row, tap + 1], places[row, tap + 2]
+            four, five, six = places[row, tap + 3], places[row, tap + 4], places[row, tap + 5]
+            chosen = (one, two, three, four, five, six)
+            _add_rows(source, weights, result, (row, tap, chosen))
 
 
 @njit(nogil=True, cache=True, fastmath=ROUNDING)
 def _add_rows(
-    source: Floats, weights: Floats, result: Floats, at: tuple[int, int, int, int, int, int]
+    source: Floats, weights: Floats, result: Floats, at: tuple[int, int, tuple[int, ...]]
 ) -> None:
     """Add GROUP rows to one of the result, the first of them to nothing. at: row, tap, rows."""
-    row, tap, one, two, three, four = at
-    a, b = weights[row, tap], weights[row, tap + 1]
-    c, d = weights[row, tap + 2], weights[row, tap + 3]
+    row, tap, (one, two, three, four, five, six) = at
+    a, b, c = weights[row, tap], weights[row, tap + 1], weights[row, tap + 2]
+    d, e, f = weights[row, tap + 3], weights[row, tap + 4], weights[row, tap + 5]
     if tap == 0:
         for x in range(source.shape[1]):
-            sums = a * source[one, x] + b * source[two, x]
-            result[row, x] = sums + (c * source[three, x] + d * source[four, x])
+            sums = a * source[one, x] + b * source[two, x] + c * source[three, x]
+            more = d * source[four, x] + e * source[five, x] + f * source[six, x]
+            result[row, x] = sums + more
     else:
         for x in range(source.shape[1]):
-            sums = a * source[one, x] + b * source[two, x]
-            result[row, x] += sums + (c * source[three, x] + d * source[four, x])
+            sums = a * source[one, x] + b * source[two, x] + c * source[three, x]
+            more = d * source[four, x] + e * source[five, x] + f * source[six, x]
+            result[row, x] += sums + more
