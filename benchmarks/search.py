@@ -47,7 +47,7 @@ PROBES = 64
 """Mates whose other captures are searched."""
 
 TRIALS = 1000
-"""Mates of whom recall is told in passing; `benchmarks.recall` asks a hundred times as many."""
+"""Mates of whom recall is told in passing; `benchmarks.recall` asks thirty times as many."""
 
 BATCH = 32
 """Searches in the largest batch, as the gallery makes them."""
