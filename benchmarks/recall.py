@@ -38,8 +38,8 @@ PERSONS = 1_000_000
 """Size of the gallery: lists are as long for ten millions, of whom ten times as many are near."""
 
 TRIALS = 30_000
-"""No miss among so many shows 99.99 % with a confidence of 95 % (three divided by the number); on two
-cores with AVX2 they take a quarter of an hour."""
+"""No miss among so many shows 99.99 % with a confidence of 95 % (three divided by the number); on
+two cores with AVX2 they take a quarter of an hour."""
 
 OPERATING_Z = 6.0
 """Vector score above which one stranger of a thousand million lies (normal distribution)."""
