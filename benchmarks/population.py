@@ -74,12 +74,9 @@ class Population:
         person = self.person(row)
         cosines = draw_cosines(rng)
         moved = draw_capture(person, seed)
-        return Reference(
-            tuple(
-                _with(finger, disturb(person.fingers[n].vector, cosines[n], rng))
-                for n, finger in enumerate(moved.fingers)
-            )
-        )
+        vectors = restore(np.stack([one.vector for one in person.fingers]))
+        disturbed = disturb(vectors, cosines, rng)
+        return Reference(tuple(map(_with, moved.fingers, disturbed)))
 
 
 def make_population(seed: int) -> Population:
@@ -133,21 +130,16 @@ def fill_share(
 
 
 def capture_vectors(
-    population: Population, persons: NDArray[np.int64], seed: int
-) -> NDArray[np.float32]:
-    """Vectors of another capture of each person, float32 (n, FINGERS, DIMENSIONS), all at once.
+    population: Population, persons: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Vectors, NDArray[np.float64]]:
+    """Vectors of another capture of each person, int8 (n, FINGERS, DIMENSIONS), and the cosines
+    that they had with the person's before they were rounded, (n, FINGERS).
 
-    As those of Population.capture(), but from other random numbers, and without minutiae, which
-    take most of its time.
+    As those of Population.capture(), but without minutiae, which take most of its time.
     """
-    rng = np.random.default_rng((seed, *persons[:1]))
     old = make_many(population.pool, persons).reshape(-1, FINGERS, DIMENSIONS)
-    old /= np.linalg.norm(old, axis=2, keepdims=True)
-    cosines = np.stack([draw_cosines(rng) for _ in persons])[..., None]
-    noise = rng.normal(size=old.shape) * SPREAD
-    noise -= (noise * old).sum(axis=2, keepdims=True) * old
-    noise /= np.linalg.norm(noise, axis=2, keepdims=True)
-    return np.asarray(cosines * old + np.sqrt(1 - cosines**2) * noise, np.float32)
+    cosines = np.stack([draw_cosines(rng) for _ in persons])
+    return disturb(old, cosines, rng), cosines
 
 
 def draw_masks(kind: Kind, ids: NDArray[np.int64]) -> NDArray[np.uint16]:
@@ -248,14 +240,16 @@ def draw_cosines(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(np.interp(ranks, MATE_QUANTILES, MATE_COSINES))
 
 
-def disturb(vector: Vectors, cosine: float, rng: np.random.Generator) -> Vectors:
-    """The vector of another print with about this cosine."""
-    old = restore(vector)
-    old = old / np.linalg.norm(old)
-    noise = draw_vector(rng)
-    noise = noise - (noise @ old) * old
-    noise = noise / np.linalg.norm(noise)
-    return quantise(np.asarray(cosine * old + np.sqrt(1 - cosine**2) * noise, np.float32))
+def disturb(
+    vectors: NDArray[np.float32], cosines: NDArray[np.float64], rng: np.random.Generator
+) -> Vectors:
+    """Vectors, (..., DIMENSIONS), of other prints with these cosines, rounded to int8."""
+    old = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    noise = rng.normal(size=old.shape) * SPREAD
+    noise -= (noise * old).sum(axis=-1, keepdims=True) * old
+    noise /= np.linalg.norm(noise, axis=-1, keepdims=True)
+    share = cosines[..., None]
+    return quantise(np.asarray(share * old + np.sqrt(1 - share**2) * noise, np.float32))
 
 
 def _normal_rank(value: float) -> float:

@@ -3,10 +3,10 @@
     python -m benchmarks.recall [--trials 30000]
 
 Other captures of persons of a gallery of synthetic vectors (benchmarks.population) are scored with
-their own person by vectors of float32, before any code was made of them. Those above the operating
-threshold are searched; a mate who is not on the list that the cascade makes with so many fingers is
-a missed one. Its last word, the exhaustive pass over the fine codes, is what counts; the coarse
-list, which answers at once if a hit on it is confident, is told beside it.
+their own person by the cosines that were drawn, before any code was made of them. Those above the
+operating threshold are searched; a mate who is not on the list that the cascade makes with so many
+fingers is a missed one. Its last word, the exhaustive pass over the fine codes, is what counts; the
+coarse list, which answers at once if a hit on it is confident, is told beside it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.population import (
-    Population,
-    capture_vectors,
-    fill,
-    make_many,
-    make_population,
-)
+from benchmarks.population import Population, Vectors, capture_vectors, fill, make_population
 from benchmarks.results import Measure, report
 from matcher.cascade import LIST_LENGTHS
-from matcher.codes import DIMENSIONS, FINGERS, quantise
+from matcher.codes import FINGERS
 from matcher.gallery import COARSE_LIST, SEARCH_THREADS, Gallery
 from matcher.planes import Planes
 from matcher.probes import IMPOSTOR_SIGMA, MAX_WEIGHT, Query
@@ -38,8 +32,8 @@ PERSONS = 1_000_000
 """Size of the gallery: lists are as long for ten millions, of whom ten times as many are near."""
 
 TRIALS = 30_000
-"""No miss among so many shows 99.99 % with a confidence of 95 % (three divided by the number); on
-two cores with AVX2 they take a quarter of an hour."""
+"""No miss among so many shows 99.99 % with a confidence of 95 % (three divided by the number); by
+the speed of benchmarks.search they take two cores with AVX2 a quarter of an hour."""
 
 OPERATING_Z = 6.0
 """Vector score above which one stranger of a thousand million lies (normal distribution)."""
@@ -50,7 +44,7 @@ BATCH = 32
 AT_ONCE = 1024
 """Captures drawn at once: 5 MB of float32."""
 
-LENGTHS = {10: LIST_LENGTHS[0][1], 2: LIST_LENGTHS[2][1], 1: LIST_LENGTHS[3][1]}
+LENGTHS = {10: dict(LIST_LENGTHS)[8], 2: dict(LIST_LENGTHS)[2], 1: dict(LIST_LENGTHS)[1]}
 """By fingers of a probe, the persons on its list."""
 
 
@@ -90,10 +84,7 @@ def draw(
     planes: Planes, population: Population, rows: NDArray[np.int64]
 ) -> Iterator[tuple[int, Trials]]:
     """Captures of the persons in these rows, by fingers: those whom float32 finds."""
-    ours = capture_vectors(population, rows, seed=11)
-    theirs = make_many(population.pool, rows).reshape(ours.shape)
-    theirs /= np.linalg.norm(theirs, axis=2, keepdims=True)
-    cosines = np.einsum("rfd,rfd->rf", ours, theirs)
+    vectors, cosines = capture_vectors(population, rows, np.random.default_rng((11, *rows)))
     held = [int(planes.slabs[row // SLAB_ROWS].masks[row % SLAB_ROWS]) for row in rows]
     there = (np.array(held)[:, None] >> np.arange(FINGERS)) & 1
     for fingers in LENGTHS:
@@ -102,14 +93,13 @@ def draw(
         # All weights are alike: the score is the sum over the root of the number.
         z = (shared * cosines).sum(axis=1) / np.sqrt(np.maximum(1, shared.sum(axis=1)))
         hopeful = np.flatnonzero(z >= OPERATING_Z * IMPOSTOR_SIGMA)
-        queries = tuple(make_query(ours[n], weights) for n in hopeful)
+        queries = tuple(make_query(vectors[n], weights) for n in hopeful)
         yield fingers, Trials(rows[hopeful], queries)
 
 
-def make_query(vectors: NDArray[np.float32], weights: NDArray[np.int64]) -> Query:
+def make_query(vectors: Vectors, weights: NDArray[np.int64]) -> Query:
     """The query for a capture's fingers of these weights."""
-    codes = quantise(vectors.reshape(-1, DIMENSIONS)).reshape(FINGERS, DIMENSIONS)
-    return Query(np.where(weights[:, None] > 0, codes, 0).astype(np.int8), weights)
+    return Query(np.where(weights[:, None] > 0, vectors, np.int8(0)), weights)
 
 
 def look(planes: Planes, trials: Trials, fingers: int) -> Counter[str]:
