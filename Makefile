@@ -52,6 +52,7 @@ train: setup
 	$(BIN)/python -m models.training.prints
 	$(BIN)/python -m models.training.pose
 	$(BIN)/python -m models.training.vectors
+	$(BIN)/python -m models.training.distil finger-vector-3
 
 check: .venv/.ready
 	$(BIN)/ruff check

@@ -92,7 +92,7 @@ class Widths:
 
 
 FULL = Widths()
-"""The network that is shipped."""
+"""The network that teaches the one that is shipped."""
 
 
 class VectorNet(nn.Module):
@@ -124,6 +124,36 @@ class VectorNet(nn.Module):
     def forward(self, patch: Tensor) -> Tensor:
         """The vectors of patches."""
         vectors: Tensor = self.even(self.head(self.drop(self.flatten(self.stages(patch)))))
+        return vectors
+
+
+class Student(nn.Module):
+    """As VectorNet, in a thirteenth of its products: what is shipped.
+
+    6.6 million products for a patch, half a millisecond of a core without products of bytes. The
+    first convolution steps over four pixels, as a ridge and its valley are four to five wide:
+    on finer grids a network of this size could afford no more than a few channels. All widths
+    are multiples of eight, which a runtime would fill up to anyway.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            nn.Conv2d(2, 24, 6, 4, 1, bias=False),
+            nn.BatchNorm2d(24),
+            nn.ReLU(inplace=True),
+            convolve(24, 32, stride=2),
+            convolve(32, 64, stride=2),
+            convolve(64, 40, side=1),
+        )
+        side = PATCH_PX // 16
+        self.flatten = nn.Flatten()
+        self.head = nn.Linear(40 * side * side, DIMENSIONS, bias=False)
+        self.even = nn.BatchNorm1d(DIMENSIONS)
+
+    def forward(self, patch: Tensor) -> Tensor:
+        """The vectors of patches."""
+        vectors: Tensor = self.even(self.head(self.flatten(self.stages(patch))))
         return vectors
 
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from models.training.networks import DEVICE
+
+Drawn = TypeVar("Drawn")
 
 WARM_SHARE = 0.04
 """Share of all steps over which the learning rate rises from nothing."""
@@ -54,6 +58,27 @@ def average(mean: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
     """The running mean after one more step; the first steps are soon forgotten."""
     decay = min(AVERAGE_DECAY, (1 + int(count)) / (10 + int(count)))
     return decay * mean + (1 - decay) * now
+
+
+class Ahead(Generic[Drawn]):
+    """Draws what the next steps learn from while the network learns from this one's."""
+
+    def __init__(self, draw: Callable[[int], Drawn], *, threads: int = 1) -> None:
+        self._draw = draw
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads)
+        self._drawn: dict[int, Future[Drawn]] = {}
+
+    def take(self, step: int) -> Drawn:
+        """What a step learns from; has each thread draw for one of the steps after it."""
+        for number in range(step, step + 1 + self._threads):
+            if number not in self._drawn:
+                self._drawn[number] = self._pool.submit(self._draw, number)
+        return self._drawn.pop(step).result()
+
+    def close(self) -> None:
+        """Draw no more."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 class Training:

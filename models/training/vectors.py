@@ -9,7 +9,6 @@ is smaller for prints that show little, since a print of a corner cannot be told
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from models.training.networks import (
     write_onnx,
 )
 from models.training.prints import WORKPLACE
-from models.training.schedule import Plan, Training
+from models.training.schedule import Ahead, Plan, Training
 from models.training.stock import Stock, open_stock
 from models.training.views import USUAL, Spoiling, draw_view, invent, stripe
 
@@ -137,30 +136,6 @@ def export(network: nn.Module) -> bytes:
     return write_onnx(network, example, ("patch", "vector"))
 
 
-class Feed:
-    """Draws the batch of the next step while the network learns from this one's."""
-
-    def __init__(self, stock: Stock, plan: Plan) -> None:
-        self._stock, self._plan = stock, plan
-        names, self._classes = np.unique(stock.prints.finger, return_inverse=True)
-        self.classes = 2 * len(names)
-        self._ahead = ThreadPoolExecutor(1)
-        self._drawn: dict[int, Future[Batch]] = {}
-
-    def take(self, step: int) -> Batch:
-        """The batch of a step; begins to draw the one after it."""
-        batch = self._drawn.pop(step, None) or self._draw(step)
-        self._drawn = {step + 1: self._draw(step + 1)}
-        return batch.result()
-
-    def close(self) -> None:
-        """Draw no more."""
-        self._ahead.shutdown(cancel_futures=True)
-
-    def _draw(self, step: int) -> Future[Batch]:
-        return self._ahead.submit(draw_batch, self._stock, self._classes, step, self._plan)
-
-
 class Watch:
     """Tells how good the network is on held-out prints, and keeps each state as an ONNX file."""
 
@@ -198,20 +173,22 @@ def main(
     """Train, or go on training; write step-NNNNNN.onnx beside every checkpoint."""
     prepare(threads)
     plan = Plan(steps=steps, batch=batch, rate=2e-3)
-    feed = Feed(open_stock(workplace, shards=shards), plan)
+    stock = open_stock(workplace, shards=shards)
+    fingers, classes = np.unique(stock.prints.finger, return_inverse=True)
+    batches = Ahead(lambda step: draw_batch(stock, classes, step, plan))
     watch = Watch(open_stock(workplace, held_out=True), workplace / name)
-    classifier = Classifier(feed.classes).to(DEVICE, memory_format=torch.channels_last)
+    classifier = Classifier(2 * len(fingers)).to(DEVICE, memory_format=torch.channels_last)
     if start:
         classifier.network.load_state_dict(read_network(start))
     training = Training(classifier, plan, workplace / name / "checkpoint.pt")
 
     def lose_at(step: int) -> Tensor:
-        batch_now = feed.take(step)
+        drawn = batches.take(step)
         margin = MARGIN_MOST * min(1.0, step / (MARGIN_SHARE * plan.steps))
-        return lose(classifier(batch_now.views), batch_now, margin)
+        return lose(classifier(drawn.views), drawn, margin)
 
     training.run(lose_at, lambda *at: watch.look(training.mean.module.network, *at))
-    feed.close()
+    batches.close()
 
 
 if __name__ == "__main__":

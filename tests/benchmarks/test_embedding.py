@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from benchmarks.embedding import measure_persons, regress
 from benchmarks.embedding_centre import append_centre, find_mean
 from benchmarks.embedding_failures import CELL_PX, Seen, draw_row
+from benchmarks.embedding_rolled import judge, press
 from benchmarks.prints import Print
 from benchmarks.rates import find_eer
 from benchmarks.vectors import (
@@ -163,3 +164,24 @@ def test_a_row_of_the_sheet_shows_both_prints_and_both_patches() -> None:
     assert row.shape == (CELL_PX + 24, 4 * CELL_PX, 3)
     cells = [row[24:, k * CELL_PX : (k + 1) * CELL_PX] for k in range(4)]
     assert all(cell.std() > 20 for cell in cells)
+
+
+def test_flat_probes_are_judged_by_their_own_references() -> None:
+    good = np.array([[3.0, 1.0, 0.0], [0.0, 2.5, 1.0], [0.0, 1.0, 2.0]])
+    one_lost = good[[0, 1, 1]]
+    assert [one.value for one in judge("rolled", good)] == [0.0, 100.0]
+    eer, first = judge("rolled", one_lost)
+    assert (eer.measure, first.measure) == (
+        "embedding_eer_flat_against_rolled",
+        "embedding_rank1_flat_against_rolled",
+    )
+    assert eer.value > 20.0
+    assert first.value == pytest.approx(200 / 3)
+
+
+def test_a_finger_is_pressed_flat_and_rolled_and_flat_again_in_any_condition() -> None:
+    references, probe = press(3)
+    flat, rolled = references["flat"].image, references["rolled"].image
+    assert rolled.shape[1] > flat.shape[1]
+    assert probe.image.shape == flat.shape
+    assert not np.array_equal(probe.image, flat)

@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
+from matcher.codes import DIMENSIONS
 from matcher.embedding import CORE_AT_PX, PATCH_PX, cut
 from matcher.features import MAP_STEP_PX, Features
 from matcher.pose import Pose
+from matcher.runtime import MANIFEST, open_session, read_model
 from matcher.spectrum import STEP_PX
 from matcher.vocabulary import TEN_FINGERS
 from models.synthesis.fingers import FLAT_PX, MASTER_PX
@@ -235,3 +238,50 @@ def test_training_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     whole = train(40, tmp_path / "whole.pt")
     train(23, tmp_path / "cut.pt")
     assert train(40, tmp_path / "cut.pt") == whole
+
+
+def test_what_is_drawn_ahead_is_that_of_its_step() -> None:
+    pytest.importorskip("torch")
+    from models.training.schedule import Ahead  # noqa: PLC0415 (needs the extra)
+
+    ahead = Ahead(lambda step: step * step, threads=2)
+    assert [ahead.take(step) for step in (7, 8, 9, 10)] == [49, 64, 81, 100]
+    ahead.close()
+
+
+def test_a_teacher_answers_with_what_it_had_before_the_mean_was_taken() -> None:
+    pytest.importorskip("torch")
+    from models.training.distil import Teacher  # noqa: PLC0415 (needs the extra)
+
+    content = read_model(MANIFEST.parent, "finger-vector-3")
+    patches = np.random.default_rng(0).normal(size=(20, 2, PATCH_PX, PATCH_PX)).astype(np.float32)
+    answers = Teacher(content).answer(patches)
+    (centred,) = open_session(MANIFEST.parent, "finger-vector-3").run(None, {"patch": patches})
+    weights = {one.name: one for one in onnx.load_from_string(content).graph.initializer}
+    mean = onnx.numpy_helper.to_array(weights["mean_of_real_prints"])
+    assert np.linalg.norm(mean) > 0.3
+    np.testing.assert_allclose(answers, centred + mean, atol=1e-5)
+
+
+def test_a_lesson_lies_half_way_between_the_teachers_answer_and_the_fingers_centre(
+    shard: Shard,
+) -> None:
+    pytest.importorskip("torch")
+    from models.training.distil import (  # noqa: PLC0415 (needs the extra)
+        Course,
+        Teacher,
+        draw_lesson,
+        find_centres,
+    )
+    from models.training.schedule import Plan  # noqa: PLC0415 (needs the extra)
+
+    stock, teacher = Stock(shard), Teacher(read_model(MANIFEST.parent, "finger-vector-3"))
+    classes = np.unique(shard.finger, return_inverse=True)[1]
+    centres = find_centres(stock, classes, teacher)
+    assert centres.shape == (4, DIMENSIONS)
+    lesson = draw_lesson(Course(stock, classes, teacher, centres), 3, Plan(10, 16, 1e-3))
+    own = teacher.answer(lesson.views.contiguous().numpy())
+    wanted = lesson.answers.numpy()
+    to_centres = (wanted @ centres.T).max(axis=1)
+    np.testing.assert_allclose((wanted * own).sum(axis=1), to_centres, atol=1e-5)
+    assert (to_centres > (own @ centres.T).max(axis=1) - 1e-6).all()
