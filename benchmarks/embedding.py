@@ -25,8 +25,16 @@ from benchmarks.rates import Scores, bound, find_eer, find_fnmr
 from benchmarks.results import FOLDER, Measure, write
 from benchmarks.short_list import draw_curve, measure_short_list
 from benchmarks.strangers import WORKPLACE as STRANGERS
-from benchmarks.strangers import read_strangers
-from benchmarks.vectors import Comparison, Vectors, draw_persons, embed_all, fuse, gather
+from benchmarks.strangers import Persons, read_strangers
+from benchmarks.vectors import (
+    PROBES_MOST,
+    Comparison,
+    Vectors,
+    draw_persons,
+    embed_all,
+    fuse,
+    gather,
+)
 from matcher.embedding import MODEL, PATCH_PX, Embedded, Embedder
 from matcher.features import read_features
 from matcher.pose import MODEL as POSE_MODEL
@@ -258,6 +266,7 @@ def main(
     persons = read_strangers(embedder, strangers)
     listed = list(measure_short_list(vectors, persons))
     measures += listed
+    measures += measure_templates(vectors, persons)
     measures += measure_baseline(embedder, shards, prints)
     if not without_speed:
         session = open_file(vector) if vector else open_session(models, MODEL)
@@ -268,6 +277,13 @@ def main(
     command = "python -m benchmarks.accuracy --stage embedding"
     write("embedding", measures, command=command, data=chosen, folder=out)
     draw_curve(listed, out / "embedding_short_list.png")
+
+
+def measure_templates(vectors: Vectors, persons: Persons) -> Iterator[Measure]:
+    """The short list of probes that have one vector, as templates hold it."""
+    single = replace(vectors, probe=np.repeat(vectors.vector[:, None], PROBES_MOST, axis=1))
+    for one in measure_short_list(single, persons):
+        yield replace(one, measure=f"template_{one.measure}", target=None)
 
 
 def measure_all(vectors: Vectors) -> Iterator[Measure]:

@@ -81,8 +81,14 @@ def test_no_network_is_turned_twice(rng: np.random.Generator, spread: Floats) ->
         append_rotation(append_rotation(network, axes), axes)
 
 
-def test_the_shipped_network_is_turned_before_the_mean_is_taken_off() -> None:
+def test_the_mean_is_taken_from_the_shipped_network_in_the_end() -> None:
     graph = onnx.load(MANIFEST.parent / f"{MODEL}.onnx").graph
+    assert graph.node[-1].output[0] == graph.output[0].name
+    assert [node.op_type for node in graph.node[-2:]] == ["LpNormalization", "Sub"]
+
+
+def test_its_teacher_is_turned_before_the_mean_is_taken_off() -> None:
+    graph = onnx.load(MANIFEST.parent / "finger-vector-3.onnx").graph
     (weights,) = [one for one in graph.initializer if one.name == ROTATED]
     axes = numpy_helper.to_array(weights)
     assert axes.dtype == np.float32
