@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.rates import Scores, find_eer
 from benchmarks.results import Measure, report
+from benchmarks.vectors import best_cosines, stack
 from matcher.embedding import Embedded, Embedder, Probe, weigh
 from matcher.runtime import PREPARED
 from matcher.vocabulary import TEN_FINGERS, FingerSample, Impression
@@ -49,13 +50,9 @@ def press(number: int) -> tuple[dict[str, FingerSample], FingerSample]:
 
 def compare(references: Sequence[Embedded], probes: Sequence[Probe]) -> NDArray[np.float64]:
     """Evidence of every probe (rows) with every reference (columns)."""
-    vectors = np.stack([one.vector for one in references])
-    reliability = np.array([one.reliability for one in references])
-    rows = [
-        weigh((one.vectors @ vectors.T).max(axis=0), reliability, np.array(one.reliability))
-        for one in probes
-    ]
-    return np.stack(rows)
+    best = best_cosines(np.stack([one.vector for one in references]), stack(probes))
+    ours, theirs = (np.array([one.reliability for one in some]) for some in (probes, references))
+    return weigh(best.T, theirs[None], ours[:, None])
 
 
 def judge(name: str, evidence: NDArray[np.float64]) -> Iterator[Measure]:
@@ -68,7 +65,7 @@ def judge(name: str, evidence: NDArray[np.float64]) -> Iterator[Measure]:
 
 
 @click.command()
-@click.option("--fingers", default=400, show_default=True)
+@click.option("--fingers", default=120, show_default=True)
 def main(*, fingers: int) -> None:
     """Compare flat probes with flat and with rolled references."""
     cv2.setNumThreads(1)

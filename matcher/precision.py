@@ -3,8 +3,10 @@
 A processor with products of bytes runs 8-bit networks in a third of the time. One without takes
 longer over them than over float32, and worse, it adds pairs of products in 16 bits and cuts off
 what does not fit. There the same file runs in float32: its 8-bit weights as they are, and results
-between the layers no longer rounded to bytes. Vectors of the two ways have a cosine of 0.9998
-(worst of 183 prints 0.9994), nearer than those of bytes on either processor (0.9998, 0.9993).
+between the layers no longer rounded to bytes. Vectors of finger-vector-3 had a cosine of 0.9998
+between the two ways (worst of 183 prints 0.9994), nearer than those of bytes on either processor
+(0.9998, 0.9993). Those of finger-vector-4 are known on a processor without such products alone,
+where floats and bytes that were cut off have 0.9997, and 0.997 at worst.
 """
 
 from __future__ import annotations

@@ -32,8 +32,7 @@ def middle(cells: NDArray[Any]) -> NDArray[Any]:
     return cells[rows // 3 : -rows // 3, columns // 3 : -columns // 3]
 
 
-# At 14 pixels, beyond any finger of an adult, the period is measured 13.2 % too short.
-@given(st.floats(0, 179), st.floats(5.5, 13))
+@given(st.floats(0, 179), st.floats(5.5, 14))
 @settings(max_examples=15)
 def test_direction_and_period_of_even_ridges_are_measured(normal: float, period: float) -> None:
     y, x = np.mgrid[:200, :200]
@@ -42,7 +41,8 @@ def test_direction_and_period_of_even_ridges_are_measured(normal: float, period:
     field = measure(analyse(wave.astype(np.float32)))
     off = (middle(field.normal) - turn + np.pi / 2) % np.pi - np.pi / 2
     assert np.abs(off).max() < np.deg2rad(3)
-    assert middle(field.frequency) == pytest.approx(1 / period, rel=0.13)
+    # Wide ridges are measured worst: over all directions 7 % off at 12 pixels, 14.2 % at 14.
+    assert middle(field.frequency) == pytest.approx(1 / period, rel=0.15)
     assert middle(field.coherence).min() > 0.8
     assert middle(field.purity).min() > 0.5
 
