@@ -34,7 +34,6 @@ from matcher.codes import (
 )
 from matcher.lanes import (
     PAIR_COARSE,
-    QUAD_FINE,
     fine_1_avx2,
     fine_1_avx512,
     fine_4_avx2,
@@ -47,6 +46,7 @@ from matcher.lanes import (
     sums_avx512,
 )
 from matcher.scans import (
+    ALONE,
     COARSE_CHUNK,
     FINE_CHUNK,
     Best,
@@ -56,10 +56,10 @@ from matcher.scans import (
     Span,
     find_high,
     find_lane,
-    is_asked,
     make_best,
     merge,
     offer,
+    pair_off,
     settle_fine,
     team_up,
     walk,
@@ -110,7 +110,7 @@ def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> No
     sums = np.empty(COARSE_BLOCK, np.uint16)
     for start, stop in walk(span, COARSE_CHUNK):
         run = start // COARSE_BLOCK, (stop - start) // COARSE_BLOCK
-        for team in team_up(len(tables), PAIR_COARSE):
+        for team in pair_off(len(tables), PAIR_COARSE):
             if team[1] == 1:
                 peaks_1_avx2(codes, fingers, tables, peaks, run, team[0])
             else:
@@ -136,7 +136,7 @@ def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> 
     sums = np.empty(COARSE_BLOCK, np.uint16)
     for start, stop in walk(span, COARSE_CHUNK):
         run = start // COARSE_BLOCK, (stop - start) // COARSE_BLOCK
-        for team in team_up(len(tables), PAIR_COARSE):
+        for team in pair_off(len(tables), PAIR_COARSE):
             if team[1] == 1:
                 peaks_1_avx512(codes, fingers, tables, peaks, run, team[0])
             else:
@@ -176,7 +176,7 @@ def _fine_portable(span: Span, probes: FineProbes, rule: Rule, best: Best) -> No
     sums = np.empty((len(vectors), FINE_CHUNK), np.int32)
     for start, stop in walk(span, FINE_CHUNK):
         sums[:] = 0
-        for finger in probes.fingers:
+        for finger in range(FINGERS):
             for probe in range(len(vectors)):
                 weight = weights[probe, finger]
                 for place in range(start, stop if weight != 0 else start, FINE_BLOCK):
@@ -188,37 +188,35 @@ def _fine_portable(span: Span, probes: FineProbes, rule: Rule, best: Best) -> No
 
 @njit(nogil=True, cache=True)
 def _fine_avx2(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
-    codes, vectors, weights = span.codes, probes.vectors, probes.weights
+    codes, vectors, weights, teams = span.codes, probes.vectors, probes.weights, probes.teams
     sums = np.empty((len(vectors), FINE_CHUNK), np.int32)
     for start, stop in walk(span, FINE_CHUNK):
         sums[:] = 0
-        for finger in probes.fingers:
-            for team in team_up(len(vectors), QUAD_FINE):
-                end = stop if is_asked(weights, team, finger) else start
-                for place in range(start, end, FINE_BLOCK):
-                    at = finger, place // FINE_BLOCK, place - start
-                    if team[1] == 1:
-                        fine_1_avx2(codes, vectors, weights, sums, at, team[0])
-                    else:
-                        fine_4_avx2(codes, vectors, weights, sums, at, team[0])
+        for number in range(len(teams)):
+            finger, one, two, three, four = teams[number]
+            for place in range(start, stop, FINE_BLOCK):
+                at = finger, place // FINE_BLOCK, place - start
+                if two == ALONE:
+                    fine_1_avx2(codes, vectors, weights, sums, at, (one,))
+                else:
+                    fine_4_avx2(codes, vectors, weights, sums, at, (one, two, three, four))
         settle_fine(span, rule, best, (start, stop, sums))
 
 
 @njit(nogil=True, cache=True)
 def _fine_avx512(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
-    codes, vectors, weights = span.codes, probes.vectors, probes.weights
+    codes, vectors, weights, teams = span.codes, probes.vectors, probes.weights, probes.teams
     sums = np.empty((len(vectors), FINE_CHUNK), np.int32)
     for start, stop in walk(span, FINE_CHUNK):
         sums[:] = 0
-        for finger in probes.fingers:
-            for team in team_up(len(vectors), QUAD_FINE):
-                end = stop if is_asked(weights, team, finger) else start
-                for place in range(start, end, FINE_BLOCK):
-                    at = finger, place // FINE_BLOCK, place - start
-                    if team[1] == 1:
-                        fine_1_avx512(codes, vectors, weights, sums, at, team[0])
-                    else:
-                        fine_4_avx512(codes, vectors, weights, sums, at, team[0])
+        for number in range(len(teams)):
+            finger, one, two, three, four = teams[number]
+            for place in range(start, stop, FINE_BLOCK):
+                at = finger, place // FINE_BLOCK, place - start
+                if two == ALONE:
+                    fine_1_avx512(codes, vectors, weights, sums, at, (one,))
+                else:
+                    fine_4_avx512(codes, vectors, weights, sums, at, (one, two, three, four))
         settle_fine(span, rule, best, (start, stop, sums))
 
 
@@ -311,5 +309,5 @@ def _try_out(kernels: Kernels) -> list[NDArray[np.uint64]]:
     rows = masks, partitions, 0, 0, TRIAL_PERSONS, SPARSE
     spans = [Span(codes, *rows) for codes in (coarse, fine)]
     kernels.coarse(spans[0], CoarseProbes(fingers, tables), rule, bests[0])
-    kernels.fine(spans[1], FineProbes(fingers, vectors, weights), rule, bests[1])
+    kernels.fine(spans[1], team_up(vectors, weights), rule, bests[1])
     return [merge([best], probe, TRIAL_PERSONS) for best in bests for probe in range(TRIAL_PROBES)]

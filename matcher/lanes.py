@@ -333,16 +333,16 @@ def _step(builder: Value, start: Value, number: Value) -> Value:
 
 
 def _make_fine(width: int, probes: int) -> Callable[..., None]:
-    """An intrinsic: add_up(codes, vectors, weights, sums, place, probe).
+    """An intrinsic: add_up(codes, vectors, weights, sums, place, team).
 
-    codes: uint8 [FINGERS, blocks, ...]; vectors: int8 [probes, FINGERS, DIMENSIONS]; weights: int32
-    [probes, FINGERS]; sums: int32 [probes, rows], added to. place: finger, block of the plane,
-    first row of the sums; probe: the first one's index.
+    codes: uint8 [FINGERS, blocks, ...]; vectors: int8 [n, FINGERS, DIMENSIONS]; weights: int32
+    [n, FINGERS]; sums: int32 [n, rows], added to. place: finger, block of the plane, first row of
+    the sums; team: indices of as many different probes.
     """
 
     # An intrinsic is called with positions only; their types are all it needs to know here.
     @intrinsic
-    def add_up(_typing, codes, vectors, weights, sums, place, probe):  # type: ignore[no-untyped-def]  # noqa: ARG001, PLR0917
+    def add_up(_typing, codes, vectors, weights, sums, place, team):  # type: ignore[no-untyped-def]  # noqa: PLR0917
         def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
             data = _pointers(context, builder, signature, arguments[:4])
             finger, block, row = (builder.extract_value(arguments[4], n) for n in range(3))
@@ -352,7 +352,7 @@ def _make_fine(width: int, probes: int) -> Callable[..., None]:
             code = builder.gep(data[0], [builder.mul(code, ir.Constant(I64, 64 * FINE_SLICES))])
             triples = []
             for number in range(probes):
-                index = builder.add(arguments[5], ir.Constant(I64, number))
+                index = builder.extract_value(arguments[5], number)
                 own = builder.add(builder.mul(index, ir.Constant(I64, FINGERS)), finger)
                 vector = builder.gep(data[1], [builder.mul(own, ir.Constant(I64, DIMENSIONS))])
                 weight = builder.load(builder.gep(data[2], [own]))
@@ -361,7 +361,7 @@ def _make_fine(width: int, probes: int) -> Callable[..., None]:
             emit_fine(builder, code, triples, width=width)
             return context.get_dummy_value()
 
-        return types.void(codes, vectors, weights, sums, place, types.int64), emit
+        return types.void(codes, vectors, weights, sums, place, team), emit
 
     return cast(Callable[..., None], add_up)
 

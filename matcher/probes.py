@@ -27,7 +27,7 @@ from matcher.codes import (
     UNITS,
     Vectors,
 )
-from matcher.scans import CoarseProbes, FineProbes, Rule
+from matcher.scans import CoarseProbes, FineProbes, Rule, team_up
 
 IMPOSTOR_SIGMA = 0.12
 """Standard deviation of the cosine between fingers of different persons: the unit of z."""
@@ -83,7 +83,7 @@ def prepare_fine(queries: Sequence[Query], codes: Mapping[int, int]) -> tuple[Fi
     cosine = FINE_STEP / UNITS**2
     scale = _find_scale(weights, cosine / IMPOSTOR_SIGMA)
     rule = Rule(base, scale, *_find_allowed(queries, codes))
-    return FineProbes(_find_fingers(weights), vectors, weights), rule
+    return team_up(vectors, weights), rule
 
 
 def prepare_coarse(queries: Sequence[Query], codes: Mapping[int, int]) -> tuple[CoarseProbes, Rule]:

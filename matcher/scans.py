@@ -23,10 +23,12 @@ from matcher.codes import (
     CROWD_OF,
     CROWDS,
     FINE_BLOCK,
+    FINGERS,
     MASKS,
     Bytes,
     Vectors,
 )
+from matcher.lanes import QUAD_FINE
 
 COARSE_CHUNK = 4096
 """Persons that a batch shares while their codes are near: 160 KiB of a second-level cache."""
@@ -42,6 +44,9 @@ BY_CROWD = np.argsort(CROWD_OF, kind="stable")
 
 CROWD_STARTS = np.searchsorted(CROWD_OF[BY_CROWD], CROWDS)
 """Where each crowd begins in that order."""
+
+ALONE = -1
+"""In place of the other probes of a team of one."""
 
 NEVER, ALWAYS = np.int32(2**31 - 1), np.int32(-(2**31))
 """Sums needed where no finger is common, and where every score is welcome."""
@@ -72,12 +77,16 @@ class CoarseProbes(NamedTuple):
 
 
 class FineProbes(NamedTuple):
-    """n probes for fine codes. fingers: int64, which are read; vectors: int8 (n, FINGERS,
-    DIMENSIONS) and weights: int32 (n, FINGERS), zero for fingers that a probe lacks."""
+    """n probes for fine codes: see team_up().
 
-    fingers: NDArray[np.int64]
+    vectors: int8 (n, FINGERS, DIMENSIONS) and weights: int32 (n, FINGERS), zero for fingers that a
+    probe lacks. teams: int64 (m, 1 + QUAD_FINE), a finger and the probes that are multiplied with
+    its codes together; ALONE instead of others in a team of one.
+    """
+
     vectors: Vectors
     weights: NDArray[np.int32]
+    teams: NDArray[np.int64]
 
 
 class Rule(NamedTuple):
@@ -107,6 +116,19 @@ class Best(NamedTuple):
     needs: NDArray[np.int32]
     floors: NDArray[np.int32]
     length: int
+
+
+def team_up(vectors: Vectors, weights: NDArray[np.int32]) -> FineProbes:
+    """Probes with their teams: of those who have a finger as many as unpack its codes together,
+    then one by one. Fingers follow each other, so that the codes of one stay near."""
+    teams = []
+    for finger in range(FINGERS):
+        asking = np.flatnonzero(weights[:, finger]).tolist()
+        whole = len(asking) - len(asking) % QUAD_FINE
+        teams += [[finger, *asking[n : n + QUAD_FINE]] for n in range(0, whole, QUAD_FINE)]
+        teams += [[finger, one, *[ALONE] * (QUAD_FINE - 1)] for one in asking[whole:]]
+    shape = len(teams), 1 + QUAD_FINE
+    return FineProbes(vectors, weights, np.array(teams, np.int64).reshape(shape))
 
 
 def make_best(rule: Rule, length: int) -> Best:
@@ -292,17 +314,10 @@ def walk(span: Span, chunk: int) -> Iterator[tuple[int, int]]:
 
 
 @njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
-def team_up(probes: int, size: int) -> Iterator[tuple[int, int]]:
-    """First probe and number of every team: whole ones, then the rest one by one."""
+def pair_off(probes: int, size: int) -> Iterator[tuple[int, int]]:
+    """First probe and number of every team of probes: whole ones, then the rest one by one."""
     whole = probes - probes % size
     for first in range(0, whole, size):
         yield first, size
     for first in range(whole, probes):
         yield first, 1
-
-
-@njit(nogil=True, cache=True)
-def is_asked(weights: NDArray[np.int32], team: tuple[int, int], finger: int) -> bool:
-    """Whether any probe of a team has the finger."""
-    first, size = team
-    return bool(np.any(weights[first : first + size, finger] != 0))

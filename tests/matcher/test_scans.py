@@ -34,6 +34,7 @@ from matcher.scans import (
     make_key,
     merge,
     split_keys,
+    team_up,
 )
 
 PERSONS = 96
@@ -116,7 +117,10 @@ def test_coarse_scans_are_sums_of_table_entries(
 
 @pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
 @pytest.mark.parametrize("fingers", [range(FINGERS), [0], [3, 9]])
-def test_fine_scans_are_weighted_products(kernels: Kernels, fingers: Sequence[int]) -> None:
+@pytest.mark.parametrize("lacking", [0.0, 0.5], ids=["all asked", "half of them asked"])
+def test_fine_scans_are_weighted_products(
+    kernels: Kernels, fingers: Sequence[int], lacking: float
+) -> None:
     rng = np.random.default_rng(len(fingers))
     codes = make_fine(PERSONS)
     codes[:] = rng.integers(0, 256, codes.shape, np.uint8)
@@ -124,10 +128,12 @@ def test_fine_scans_are_weighted_products(kernels: Kernels, fingers: Sequence[in
     codes[:, 3, :, :4] = 255
     vectors = rng.integers(-127, 128, (PROBES, FINGERS, 128)).astype(np.int8)
     weights = rng.integers(0, 17, (PROBES, FINGERS)).astype(np.int32)
+    weights[rng.random(weights.shape) < lacking] = 0
     vectors[1], vectors[2], weights[1:3] = 127, -127, 16
+    weights[:, np.setdiff1d(np.arange(FINGERS), fingers)] = 0
     span, rule = draw_span(rng, codes), draw_rule(rng, 3)
     best = make_best(rule, PERSONS)
-    kernels.fine(span, FineProbes(np.array(fingers), vectors, weights), rule, best)
+    kernels.fine(span, team_up(vectors, weights), rule, best)
     pieces = codes.reshape(FINGERS, PERSONS // 16, FINE_SLICES, 16, 4).astype(np.int64)
     low, high = pieces & 15, pieces >> 4
     # From [finger, block, piece, person, j] to [finger, person, dimension].
@@ -135,8 +141,17 @@ def test_fine_scans_are_weighted_products(kernels: Kernels, fingers: Sequence[in
     nibbles = nibbles.reshape(FINGERS, PERSONS, 128)
     for probe in range(PROBES):
         products = np.einsum("fpd,fd->fp", nibbles, vectors[probe].astype(np.int64))
-        sums = (products * weights[probe][:, None])[list(fingers)].sum(axis=0).tolist()
+        sums = (products * weights[probe][:, None]).sum(axis=0).tolist()
         assert read_best(best, probe, PERSONS) == rank(rule, span, sums, probe)
+
+
+def test_a_finger_is_asked_by_those_who_have_it_four_together_and_the_rest_alone() -> None:
+    weights = np.zeros((PROBES, FINGERS), np.int32)
+    weights[[0, 2, 3, 5, 6], 4] = weights[1, 9] = 7
+    teams = team_up(np.zeros((PROBES, FINGERS, 128), np.int8), weights).teams
+    assert teams.tolist() == [[4, 0, 2, 3, 5], [4, 6, -1, -1, -1], [9, 1, -1, -1, -1]]
+    nobody = team_up(np.zeros((1, FINGERS, 128), np.int8), np.zeros((1, FINGERS), np.int32))
+    assert nobody.teams.shape == (0, 5)
 
 
 @pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
@@ -153,7 +168,7 @@ def test_a_list_that_overflows_keeps_the_best(
     masks = rng.integers(0, MASKS, persons).astype(np.uint16)
     span = Span(codes, masks, np.zeros(persons, np.uint32), 7, 0, persons, SPARSE)
     rule = draw_rule(rng, 3)
-    probes = FineProbes(np.arange(FINGERS), vectors, weights)
+    probes = team_up(vectors, weights)
     short, whole = make_best(rule, length), make_best(rule, persons)
     kernels.fine(span, probes, rule, short)
     kernels.fine(span, probes, rule, whole)
