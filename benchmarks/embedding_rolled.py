@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.rates import Scores, find_eer
 from benchmarks.results import Measure, report
 from benchmarks.vectors import best_cosines, stack
-from matcher.embedding import Embedded, Embedder, Probe, weigh
+from matcher.embedding import Embedded, Embedder, weigh
 from matcher.runtime import PREPARED
 from matcher.vocabulary import TEN_FINGERS, FingerSample, Impression
 from models.synthesis.conditions import draw_condition
@@ -48,7 +48,7 @@ def press(number: int) -> tuple[dict[str, FingerSample], FingerSample]:
     return references, probe
 
 
-def compare(references: Sequence[Embedded], probes: Sequence[Probe]) -> NDArray[np.float64]:
+def compare(references: Sequence[Embedded], probes: Sequence[Embedded]) -> NDArray[np.float64]:
     """Evidence of every probe (rows) with every reference (columns)."""
     best = best_cosines(np.stack([one.vector for one in references]), stack(probes))
     ours, theirs = (np.array([one.reliability for one in some]) for some in (probes, references))
@@ -77,7 +77,7 @@ def main(*, fingers: int) -> None:
             references, probe = press(number)
             for name, sample in references.items():
                 known[name].append(embedder.embed(sample))
-            probes.append(embedder.embed_probe(probe))
+            probes.append(embedder.embed(probe, turned=True))
     measures = [one for name in KINDS for one in judge(name, compare(known[name], probes))]
     report(
         "embedding_rolled",

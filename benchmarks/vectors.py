@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.prints import Print
 from benchmarks.rates import Scores
-from matcher.embedding import Embedded, Embedder, Probe, weigh
+from matcher.embedding import Embedded, Embedder, weigh
 from matcher.features import Features, read_features
 from matcher.spectrum import Floats
 
@@ -102,14 +102,14 @@ def embed_all(embedder: Embedder, prints: Sequence[Print]) -> Vectors:
     cv2.setNumThreads(1)
     embedder.embed(prints[0].sample)
     embedded: list[Embedded] = []
-    probes: list[Probe] = []
+    probes: list[Embedded] = []
     seconds: list[float] = []
     for one in prints:
         began = time.process_time()
         features = read_features(one.sample)
         embedded.append(embedder.embed_features(features))
         seconds.append(time.process_time() - began)
-        probes.append(embedder.embed_probe_features(features))
+        probes.append(embedder.embed_features(features, turned=True))
     return replace(gather(embedded, prints, seconds), probe=stack(probes))
 
 
@@ -117,17 +117,16 @@ def embed_features(
     embedder: Embedder, features: Sequence[Features], prints: Sequence[Print]
 ) -> Vectors:
     """The vectors of maps that were read before."""
-    embedded = [embedder.embed_features(one) for one in features]
-    probes = [embedder.embed_probe_features(one) for one in features]
-    return replace(gather(embedded, prints, [0.0] * len(prints)), probe=stack(probes))
+    probes = [embedder.embed_features(one, turned=True) for one in features]
+    return replace(gather(probes, prints, [0.0] * len(prints)), probe=stack(probes))
 
 
-def stack(probes: Sequence[Probe]) -> Floats:
+def stack(probes: Sequence[Embedded]) -> Floats:
     """The vectors of probes, each filled up to PROBES_MOST."""
     rows = []
     for one in probes:
-        missing = PROBES_MOST - len(one.vectors)
-        rows.append(np.concatenate([one.vectors, np.repeat(one.vectors[:1], missing, axis=0)]))
+        missing = PROBES_MOST - len(one.others)
+        rows.append(np.concatenate([np.repeat(one.vector[None], missing, axis=0), one.others]))
     return np.stack(rows)
 
 

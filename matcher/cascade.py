@@ -5,12 +5,13 @@
 Vectors only choose whose minutiae are compared; how long the lists must be, so that the mate is
 on them, depends on how many fingers the probe has and how reliable their vectors are. A probe is
 read as it is named and with its hands taken for each other, a clerk's commonest mistake; every
-finger of unknown position is looked for at every position that is open.
+finger of unknown position is looked for at every position that is open, and a finger that is alone
+at every pose that it may have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -21,7 +22,13 @@ from matcher.lineup import Lineup, line_up
 from matcher.pairing import Described, describe
 from matcher.probes import MAX_WEIGHT, Query
 from matcher.shortlist import ShortlistProbe, prepare_probe
-from matcher.vocabulary import TEN_FINGERS, FingerPosition, FingerTemplate, Reference
+from matcher.vocabulary import (
+    NO_OTHER_POSES,
+    TEN_FINGERS,
+    FingerPosition,
+    FingerTemplate,
+    Reference,
+)
 
 COARSE_FINGERS = 8
 """Fingers with which the coarse plane alone makes a list that a mate is on; with fewer, the fine
@@ -50,9 +57,10 @@ class Reading:
     """One way to read a probe.
 
     prints: the fingers described, and whom they meet. named: the query for all fingers with a
-    position, if there is any. loose: one query for each finger of unknown position at each open
-    one. length: persons on the list of each. cost: taken from fused scores. swapped: whether the
-    hands are taken for each other.
+    position, if there is any, and those for the other poses of one that is alone. loose: the same
+    for each finger of unknown position at each open one. length: persons on the list of all of a
+    kind together. cost: taken from fused scores. swapped: whether the hands are taken for each
+    other.
     """
 
     lineup: Lineup
@@ -67,6 +75,11 @@ class Reading:
     def queries(self) -> tuple[Query, ...]:
         """All that the planes are asked."""
         return self.named + self.loose
+
+    @property
+    def groups(self) -> tuple[slice, slice]:
+        """Which of the queries share a list."""
+        return slice(len(self.named)), slice(len(self.named), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,13 +144,26 @@ def read(lineup: Lineup, partitions: frozenset[int] | None, length: int) -> Read
     return Reading(
         lineup=lineup,
         prints=NO_PRINTS,
-        named=(make_query(named, partitions),) if named else (),
+        named=tuple(ask(named, partitions)),
         loose=tuple(
-            make_query([(position, finger)], partitions)
+            query
             for finger, position in product(strangers, lineup.open_positions)
+            for query in ask([(position, finger)], partitions)
         ),
         length=length,
     )
+
+
+def ask(
+    fingers: Sequence[tuple[FingerPosition, FingerTemplate]], partitions: frozenset[int] | None
+) -> Iterator[Query]:
+    """The query for some fingers together, and those for the other poses of one that is alone."""
+    if fingers:
+        yield make_query(fingers, partitions)
+    if len(fingers) == 1:
+        ((position, finger),) = fingers
+        for vector in finger.other_poses:
+            yield make_query([(position, replace(finger, vector=vector))], partitions)
 
 
 def make_query(
@@ -162,8 +188,14 @@ def find_length(fingers: Sequence[FingerTemplate]) -> int:
 
 
 def swap_hands(lineup: Lineup) -> Lineup:
-    """The same probe with its right hand taken for the left and the other way round."""
-    fingers = [replace(finger, position=other_hand(finger.position)) for finger in lineup.fingers]
+    """The same probe with its right hand taken for the left and the other way round.
+
+    At one pose each: a pose that is missed in the wrong hand would be two mistakes at once.
+    """
+    fingers = [
+        replace(one, position=other_hand(one.position), other_poses=NO_OTHER_POSES)
+        for one in lineup.fingers
+    ]
     return line_up(Reference(tuple(fingers), lineup.face))
 
 

@@ -3,15 +3,15 @@
     sample -> features -> pose -> upright patch around the core -> network -> unit vector
 
 One patch is enough for a print that is enrolled: the network was trained with poses that are
-missed, and averaging patches cut a little beside the pose changed no error rate. A probe is read
-at several poses instead, and the best of its comparisons counts: a pose that was missed on
-either side is then often found again.
+missed, and averaging patches cut a little beside the pose changed no error rate. A probe that is
+one finger is read at several poses instead, and the best of its comparisons counts: a pose that
+was missed on either side is then often found again.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -43,27 +43,16 @@ class Embedded:
 
     vector: float32 (DIMENSIONS,), of length one; all zero for a print without a finger, which is
     like no other. reliability: 0-1, how much the vector is worth in fusion. pose: where it was
-    read.
+    read. others: float32 (n, DIMENSIONS), the vectors at other poses, if they were wanted: 2 or 4.
     """
 
     vector: Floats
     reliability: float
     pose: Pose
+    others: Floats = field(default_factory=lambda: np.zeros((0, DIMENSIONS), np.float32))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Probe:
-    """The vectors of a print that is searched: one for each pose that it may have.
-
-    vectors: float32 (n, DIMENSIONS), n from 3 to 5, of length one; the first is that of
-    `Embedder.embed`. One row of zeros for a print without a finger. reliability: as there.
-    """
-
-    vectors: Floats
-    reliability: float
-
-
-TURNS = (0.0, 0.2, -0.2)
+TURNS = (0.2, -0.2)
 """Radians by which a probe is turned. The angle is the part of the pose that is missed most on
 real prints; of turns from 0.06 to 0.3 this one served best on odd fingers, and two pairs of
 turns or shifts of the core added nothing beyond chance."""
@@ -95,33 +84,25 @@ class Embedder:
         """Load both networks. Raises ModelUnavailable when one is missing or altered."""
         return cls(PoseFinder.open(models), open_session(models, MODEL))
 
-    def embed(self, sample: FingerSample) -> Embedded:
+    def embed(self, sample: FingerSample, *, turned: bool = False) -> Embedded:
         """The vector of a sample. Raises Malformed for samples outside the limits."""
-        return self.embed_features(read_features(sample))
+        return self.embed_features(read_features(sample), turned=turned)
 
-    def embed_features(self, features: Features) -> Embedded:
-        """The vector of maps that were read before."""
+    def embed_features(self, features: Features, *, turned: bool = False) -> Embedded:
+        """The vector of maps that were read before. turned: whether others are wanted as well."""
         if features.is_empty:
             return Embedded(np.zeros(DIMENSIONS, np.float32), 0.0, NOWHERE)
-        pose = self.find_pose(features)
+        pose, *peaks = self._poses.find_several(features.flow, 1 + turned * OTHER_PEAKS)
         patch = cut(features, pose)
         (vector,) = self.embed_patches(patch[None])
-        return Embedded(vector, rely(features, patch, pose), pose)
-
-    def embed_probe(self, sample: FingerSample) -> Probe:
-        """The vectors of a sample that is searched. Raises Malformed as `embed` does."""
-        return self.embed_probe_features(read_features(sample))
-
-    def embed_probe_features(self, features: Features) -> Probe:
-        """The vectors of a probe whose maps were read before."""
-        if features.is_empty:
-            return Probe(np.zeros((1, DIMENSIONS), np.float32), 0.0)
-        first, *others = self._poses.find_several(features.flow, 1 + OTHER_PEAKS)
-        poses = [replace(first, angle=first.angle + turn) for turn in TURNS]
-        if first.confidence < UNSURE:
-            poses += others
-        patches = np.stack([cut(features, pose) for pose in poses])
-        return Probe(self.embed_patches(patches), rely(features, patches[0], first))
+        embedded = Embedded(vector, rely(features, patch, pose), pose)
+        if turned:
+            poses = [replace(pose, angle=pose.angle + turn) for turn in TURNS]
+            poses += peaks if pose.confidence < UNSURE else []
+            # One by one: a vector depends on its own patch alone, to the last bit.
+            others = [self.embed_patches(cut(features, other)[None]) for other in poses]
+            embedded = replace(embedded, others=np.concatenate(others))
+        return embedded
 
     def find_pose(self, features: Features) -> Pose:
         """The pose of maps that were read before."""

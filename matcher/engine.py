@@ -101,10 +101,12 @@ class Engine:
 
         Of several samples of one finger (flat and rolled), or several photographs, the template
         of the best quality is kept, the first where equal: a second one of the same skin would
-        count twice. Fingers of unknown position are all kept. Raises Malformed for slaps, which
-        must have been split into fingers, and for samples beyond the limits.
+        count twice. Fingers of unknown position are all kept. A finger that comes alone is read at
+        several poses, since a search has no other to find its person by. Raises Malformed for
+        slaps, which must have been split into fingers, and for samples beyond the limits.
         """
-        extracted = [self._extract(sample) for sample in samples]
+        alone = sum(isinstance(sample, FingerSample) for sample in samples) == 1
+        extracted = [self._extract(sample, turned=alone) for sample in samples]
         found = [template for template, _ in extracted if template is not None]
         prints = [template for template in found if isinstance(template, FingerTemplate)]
         faces = [template for template in found if isinstance(template, FaceTemplate)]
@@ -155,13 +157,15 @@ class Engine:
         check_models(probe.model, reference.model)
         return explain(describe(probe), describe(reference))
 
-    def _extract(self, sample: Sample) -> tuple[FingerTemplate | FaceTemplate | None, Quality]:
+    def _extract(
+        self, sample: Sample, *, turned: bool
+    ) -> tuple[FingerTemplate | FaceTemplate | None, Quality]:
         if isinstance(sample, FaceSample):
             return self._extract_face(sample)
         position = PLAIN_THUMBS.get(sample.position, sample.position)
         if position is not FingerPosition.UNKNOWN and not position.is_finger:
             raise Malformed("a slap must be split into fingers before extraction")
-        return self._prints.extract(replace(sample, position=position))
+        return self._prints.extract(replace(sample, position=position), turned=turned)
 
     def _extract_face(self, sample: FaceSample) -> tuple[FaceTemplate | None, Quality]:
         if self._faces is None:

@@ -86,12 +86,13 @@ class Findings:
 
     def enters(self, reading: int, scores: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_]:
         """Whether rows with these scores, one array per query, would stand on a list."""
-        length = self.lengths[reading]
         on_list = np.zeros(len(scores[0]) if scores else 0, bool)
-        for shortlist, score in zip(self.lists[reading], scores, strict=True):
-            full = len(shortlist.scores) >= length
-            floor = shortlist.scores[-1] if full else -np.inf
-            on_list |= np.isfinite(score) & (score >= floor)
+        for group in self.plan.readings[reading].groups:
+            lists = [one.scores for one in self.lists[reading][group]]
+            full = sum(map(len, lists)) >= self.lengths[reading]
+            floor = min(one[-1] for one in lists if len(one)) if full else -np.inf
+            for score in scores[group]:
+                on_list |= np.isfinite(score) & (score >= floor)
         return on_list
 
     def _scores(self, reading: int, outcome: Outcome) -> NDArray[np.float32]:

@@ -38,26 +38,33 @@ class FingerEngine:
         """Load both networks. Raises ModelUnavailable when one is missing or altered."""
         return cls(Embedder.open(models))
 
-    def extract(self, sample: FingerSample) -> tuple[FingerTemplate, Quality]:
+    def extract(
+        self, sample: FingerSample, *, turned: bool = False
+    ) -> tuple[FingerTemplate, Quality]:
         """The template of a sample and its quality; equal to what each half gives by itself.
 
-        Raises Malformed as extract_finger() does. A print on which no finger is seen has no
-        vector; one too poor for minutiae may have one, of low reliability.
+        turned: whether it is read at other poses too. Raises Malformed as extract_finger() does.
+        A print on which no finger is seen has no vector; one too poor for minutiae may have one,
+        of low reliability.
         """
         view = look(sample) if self._embedder is not None else None
         if view is None:
             return extract_finger(sample)
         planes = keep_waves(view)
         template, quality = describe(sample, *read(view, planes))
-        return self._add_vector(template, derive(view, planes[0] * view.mask)), quality
+        features = derive(view, planes[0] * view.mask)
+        return self._add_vector(template, features, turned=turned), quality
 
-    def _add_vector(self, template: FingerTemplate, features: Features) -> FingerTemplate:
+    def _add_vector(
+        self, template: FingerTemplate, features: Features, *, turned: bool
+    ) -> FingerTemplate:
         if self._embedder is None or features.is_empty:
             return template
-        embedded = self._embedder.embed_features(features)
+        embedded = self._embedder.embed_features(features, turned=turned)
         return replace(
             template,
             vector=quantise(embedded.vector),
             reliability=round(PER_CENT * embedded.reliability),
             vector_model=embedding.MODEL,
+            other_poses=quantise(embedded.others),
         )

@@ -308,11 +308,10 @@ class Gallery:
                 expired=question.deadline,
             )
         for reading in readings:
-            length = list_length(lane, reading)
-            named, loose = len(reading.named), len(reading.loose)
-            mine = [one.cut(length) for one in lists[: named + loose]]
-            lists = lists[named + loose :]
-            yield mine[:named] + cut_together(mine[named:], length)
+            length, count = list_length(lane, reading), len(reading.queries)
+            mine = [one.cut(length) for one in lists[:count]]
+            lists = lists[count:]
+            yield [one for group in reading.groups for one in cut_together(mine[group], length)]
 
     def _scan(self, lane: Hashable, works: Sequence[_Work]) -> list[list[Shortlist]]:
         """One walk over the planes for all queries of a batch."""

@@ -83,8 +83,7 @@ class Part(Gallery):
                 named = []
                 for number, reading in enumerate(readings):
                     length = list_length(lane, reading)
-                    groups = slice(len(reading.named)), slice(len(reading.named), None)
-                    for group in groups:
+                    for group in reading.groups:
                         if not reading.queries[group]:
                             continue
                         pairs = zip(reading.queries[group], lists[number][group], strict=True)

@@ -30,6 +30,10 @@ NO_VECTOR: NDArray[np.int8] = np.zeros(0, np.int8)
 """The vector of a print that has none; it belongs to no model."""
 NO_VECTOR.flags.writeable = False
 
+NO_OTHER_POSES: NDArray[np.int8] = np.zeros((0, 128), np.int8)
+"""Of a print that was read at one pose."""
+NO_OTHER_POSES.flags.writeable = False
+
 
 class FingerPosition(IntEnum):
     """Position codes of ANSI/NIST-ITL; 11 and above are slap images of several fingers."""
@@ -122,7 +126,8 @@ class FingerTemplate:
     width, height: extent of the sample in pixels at 500 dpi. model: id of the extractor.
     vector: int8, shape (128,), the unit vector in steps of 1/254 (`codes.quantise`); shape (0,)
     where no finger was seen or no network ran. reliability: 0-100, what the vector is worth in
-    fusion. vector_model: id of the network, empty without a vector.
+    fusion. vector_model: id of the network, empty without a vector. other_poses: int8, shape
+    (n, 128), the vectors at other poses that the print may have, for a search; never stored.
     """
 
     minutiae: NDArray[np.void]
@@ -135,6 +140,7 @@ class FingerTemplate:
     vector: NDArray[np.int8] = field(default_factory=lambda: NO_VECTOR)
     reliability: int = 0
     vector_model: str = ""
+    other_poses: NDArray[np.int8] = field(default_factory=lambda: NO_OTHER_POSES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

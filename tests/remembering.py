@@ -17,10 +17,12 @@ class RememberingEngine(Engine):
         self._seen: dict[object, tuple[FingerTemplate | FaceTemplate | None, Quality]] = {}
         self.models = engine.models
 
-    def _extract(self, sample: Sample) -> tuple[FingerTemplate | FaceTemplate | None, Quality]:
-        key = _identify(sample)
+    def _extract(
+        self, sample: Sample, *, turned: bool
+    ) -> tuple[FingerTemplate | FaceTemplate | None, Quality]:
+        key = turned, _identify(sample)
         if key not in self._seen:
-            self._seen[key] = self._engine._extract(sample)
+            self._seen[key] = self._engine._extract(sample, turned=turned)
         return self._seen[key]
 
 

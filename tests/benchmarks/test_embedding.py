@@ -25,7 +25,7 @@ from benchmarks.vectors import (
     stack,
 )
 from matcher.codes import DIMENSIONS
-from matcher.embedding import Probe, normalise
+from matcher.embedding import NOWHERE, Embedded, normalise
 from matcher.features import Features
 from matcher.pose import UPRIGHT, Pose
 from matcher.vocabulary import FingerSample
@@ -74,7 +74,7 @@ def test_the_best_vector_of_a_probe_counts() -> None:
 
 def test_a_probe_with_fewer_vectors_is_filled_up_without_a_new_best() -> None:
     rows = normalise(np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32))
-    filled = stack([Probe(rows, 1.0)])[0]
+    filled = stack([Embedded(rows[0], 1.0, NOWHERE, rows[1:])])[0]
     assert filled.shape == (PROBES_MOST, 8)
     assert {tuple(row) for row in filled} == {tuple(row) for row in rows}
 

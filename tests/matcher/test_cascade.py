@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
+from matcher import cascade
 from matcher.cascade import SWAPPED_COST, find_length, make_plan, other_hand
 from matcher.engine import Engine
 from matcher.errors import ModelMismatch
 from matcher.gallery import Gallery
 from matcher.lineup import line_up
 from matcher.planes import Planes
-from matcher.vocabulary import NO_VECTOR, TEN_FINGERS, Candidate, FingerPosition, Reference
+from matcher.vocabulary import (
+    NO_OTHER_POSES,
+    NO_VECTOR,
+    TEN_FINGERS,
+    Candidate,
+    FingerPosition,
+    Reference,
+)
 
 DRAW = Draw(minutiae=18, vectors=True)
 ENGINE = Engine()
@@ -226,6 +234,47 @@ def test_a_change_in_the_middle_of_a_search_is_in_its_answer(
         patched.setattr(Planes, "scan_fine", scan_and_change)
         during = gallery.search(probe, threshold=HIT, partitions=frozenset({0}))
     assert during == gallery.search(probe, threshold=HIT, partitions=frozenset({0}))
+
+
+def alone_at_poses(seed: int, position: FingerPosition | None = None) -> Reference:
+    """A finger whose pose was missed: its vector is like no mate's, one of its others is."""
+    finger = draw_capture(draw_reference(seed, DRAW), seed).fingers[1]
+    strange = draw_reference(9_000 + seed, DRAW).fingers[2].vector
+    missed = replace(
+        finger,
+        position=finger.position if position is None else position,
+        vector=np.negative(finger.vector),
+        other_poses=np.stack([strange, finger.vector]),
+    )
+    return Reference((missed,))
+
+
+@pytest.mark.parametrize("position", [None, FingerPosition.UNKNOWN], ids=["named", "unknown"])
+def test_a_finger_alone_is_looked_for_at_every_pose_that_it_may_have(
+    monkeypatch: pytest.MonkeyPatch, position: FingerPosition | None
+) -> None:
+    monkeypatch.setattr(cascade, "LIST_LENGTHS", ((1, 4),))
+    gallery = Gallery()
+    for seed in range(60):
+        gallery.enrol(seed, replace(draw_reference(seed, DRAW), face=None))
+    probe = alone_at_poses(8, position)
+    compared = gallery.search(probe, threshold=-1.0, at_most=60)
+    assert compared[0].reference_id == 8
+    assert compared[0].comparison.score >= HIT
+    # One list for all poses, and one of a quarter of its length for the other hand.
+    assert len([one for one in compared if not one.hands_swapped]) <= 5
+    (missed,) = probe.fingers
+    blind = Reference((replace(missed, other_poses=NO_OTHER_POSES),))
+    assert 8 not in [one.reference_id for one in gallery.search(blind, threshold=HIT)]
+
+
+def test_other_poses_are_no_part_of_a_question_about_several_fingers_or_the_other_hand() -> None:
+    (alone,) = alone_at_poses(8).fingers
+    others = [one for one in probe_of(0).fingers if one.position is not alone.position]
+    (named, crossed) = make_plan(line_up(Reference((alone, *others))), None).readings
+    assert [len(one.queries) for one in (named, crossed)] == [1, 1]
+    (named, crossed) = make_plan(line_up(Reference((alone,))), None).readings
+    assert [len(one.queries) for one in (named, crossed)] == [3, 1]
 
 
 def test_lists_are_longer_for_fewer_and_for_weaker_fingers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matcher.codes import DIMENSIONS
 from matcher.embedding import (
     CORE_AT_PX,
     PATCH_PX,
+    UNSURE,
     Embedded,
     Embedder,
     cut,
@@ -141,23 +143,37 @@ def test_normalising_leaves_nothing_at_nothing() -> None:
     np.testing.assert_allclose(normalise(rows), expected, atol=1e-6)
 
 
-def test_a_probe_has_the_vector_of_its_print_first_and_others_beside(
+def test_a_print_that_is_turned_keeps_its_vector_and_has_others_beside(
     embedder: Embedder,
     samples: dict[tuple[int, int], FingerSample],
     embedded: dict[tuple[int, int], Embedded],
 ) -> None:
     key = (PERSONS[2], 1)
-    probe = embedder.embed_probe(samples[key])
-    assert len(probe.vectors) in {3, 5}
-    assert probe.reliability == embedded[key].reliability
-    np.testing.assert_allclose(probe.vectors[0], embedded[key].vector, atol=0.02)
-    np.testing.assert_allclose(np.linalg.norm(probe.vectors, axis=1), 1.0, atol=1e-5)
-    assert (probe.vectors[1:] @ probe.vectors[0]).max() < 0.99
+    turned = embedder.embed(samples[key], turned=True)
+    assert len(turned.others) == (4 if turned.pose.confidence < UNSURE else 2)
+    assert turned.reliability == embedded[key].reliability
+    np.testing.assert_array_equal(turned.vector, embedded[key].vector)
+    np.testing.assert_allclose(np.linalg.norm(turned.others, axis=1), 1.0, atol=1e-5)
+    assert (turned.others @ turned.vector).max() < 0.99
+    assert not len(embedded[key].others)
+
+
+def test_an_unsure_pose_is_read_at_other_peaks_as_well(embedder: Embedder) -> None:
+    # Half a print, so faint that its core may be anywhere.
+    (sample,) = capture_fingers(
+        Person(PERSONS[0]), capture_seed=4, positions=(FingerPosition.RIGHT_THUMB,)
+    )
+    image = sample.image.copy()
+    image[: 2 * len(image) // 3] = 255
+    unsure = embedder.embed(replace(sample, image=image), turned=True)
+    assert unsure.pose.confidence < UNSURE
+    assert len(unsure.others) == 4
 
 
 def test_a_probe_without_a_finger_gives_no_evidence(embedder: Embedder) -> None:
-    probe = embedder.embed_probe(FingerSample(np.full((300, 300), 255, np.uint8), 500.0))
-    assert probe.vectors.shape == (1, DIMENSIONS)
+    probe = embedder.embed(FingerSample(np.full((300, 300), 255, np.uint8), 500.0), turned=True)
+    assert not probe.vector.any()
+    assert not len(probe.others)
     assert weigh(np.array(0.9), np.array(0.8), np.array(probe.reliability)) == 0.0
 
 

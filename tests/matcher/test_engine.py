@@ -14,6 +14,7 @@ from matcher.extraction import extract_finger
 from matcher.face import EMBEDDING
 from matcher.runtime import PREPARED
 from matcher.vocabulary import (
+    NO_OTHER_POSES,
     FaceSample,
     FingerPosition,
     FingerSample,
@@ -189,6 +190,21 @@ def test_an_opened_engine_gives_every_finger_its_vector(
         restore(r.fingers[0].vector) @ restore(stored.fingers[0].vector) for r in (mate, stranger)
     ]
     assert cosine[0] > cosine[1] + 0.2
+
+
+def test_a_finger_that_comes_alone_is_read_at_several_poses_which_are_not_stored(
+    with_nets: Engine, two: tuple[FingerSample, ...]
+) -> None:
+    photograph = FaceSample(render_face(1, 0))
+    together = with_nets.extract([*two, photograph]).reference.fingers
+    assert [len(one.other_poses) for one in together] == [0, 0]
+    alone = with_nets.extract([two[0], photograph]).reference
+    (finger,) = alone.fingers
+    assert len(finger.other_poses) in {2, 4}
+    assert templates.encode(alone) == templates.encode(
+        replace(alone, fingers=(replace(finger, other_poses=NO_OTHER_POSES),))
+    )
+    np.testing.assert_array_equal(finger.vector, together[0].vector)
 
 
 def test_photographs_are_embedded_and_the_best_kept(with_nets: Engine) -> None:

@@ -1,5 +1,7 @@
 """What a search looks at anew because it changed meanwhile."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from benchmarks.galleries import Draw, draw_reference
@@ -7,6 +9,7 @@ from matcher.cascade import make_plan
 from matcher.findings import Findings
 from matcher.lineup import line_up
 from matcher.planes import Shortlist
+from matcher.vocabulary import Reference
 
 
 def shortlist(*scores: float) -> Shortlist:
@@ -25,3 +28,17 @@ def test_whoever_came_meanwhile_enters_a_full_list_only_above_its_last() -> None
     # The head of a list has no room, however short it is.
     headed = Findings(plan, [[shortlist(8.0, 5.0)]], [2])
     assert headed.enters(0, came).tolist() == [True, True, False, False]
+
+
+def test_queries_of_one_list_share_its_last_score() -> None:
+    whole = draw_reference(1, Draw(minutiae=12, vectors=True))
+    finger = replace(whole.fingers[0], other_poses=whole.fingers[1].vector[None])
+    plan = make_plan(line_up(Reference((finger,))), None)
+    assert len(plan.readings[0].queries) == 2
+    came = [np.array([1.0, 6.0, -np.inf], np.float32), np.array([4.9, 1.0, 5.0], np.float32)]
+    shared = [shortlist(9.0, 7.0), shortlist(8.0, 5.0)]
+    assert Findings(plan, [shared], [4]).enters(0, came).tolist() == [False, True, True]
+    assert Findings(plan, [shared], [5]).enters(0, came).tolist() == [True, True, True]
+    # One of the queries may have nobody on the list.
+    alone = [shortlist(9.0, 8.0, 7.0, 6.0), shortlist()]
+    assert Findings(plan, [alone], [4]).enters(0, came).tolist() == [False, True, False]

@@ -71,8 +71,12 @@ def test_one_look_gives_what_both_halves_give(
     assert seen == len(samples) - 1
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["at one pose", "at several"])
 def test_each_print_is_looked_at_once(
-    embedder: Embedder, samples: tuple[FingerSample, ...], monkeypatch: pytest.MonkeyPatch
+    embedder: Embedder,
+    samples: tuple[FingerSample, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    turned: bool,
 ) -> None:
     looks: list[int] = []
 
@@ -81,8 +85,12 @@ def test_each_print_is_looked_at_once(
         return measure(spectra)
 
     monkeypatch.setattr(extraction, "measure", measure_counted)
-    FingerEngine(embedder).extract(samples[0])
+    template, _ = FingerEngine(embedder).extract(samples[0], turned=turned)
     assert len(looks) == 1
+    check_equal_to_halves(template, samples[0], embedder)
+    others = embedder.embed(samples[0], turned=turned).others
+    np.testing.assert_array_equal(template.other_poses, quantise(others))
+    assert len(others) in ({2, 4} if turned else {0})
 
 
 def test_without_networks_templates_carry_no_vector(samples: tuple[FingerSample, ...]) -> None:

@@ -108,6 +108,12 @@ def both() -> tuple[Gallery, Parts]:
     return fill()
 
 
+def at_poses(probe: Reference) -> Reference:
+    """The same finger with the vectors of two others as those of other poses."""
+    others = np.stack([one.vector for one in capture(12, slice(2)).fingers])
+    return Reference(tuple(replace(one, other_poses=others) for one in probe.fingers))
+
+
 PROBES = {
     "ten fingers": capture(7),
     "with a face": capture(11, face=True),
@@ -115,6 +121,7 @@ PROBES = {
     "weak list of a stranger": capture(5000),
     "a face alone": Reference((), capture(13, face=True).face),
     "without vectors": draw_capture(draw_reference(7, BARE), 7),
+    "a finger at three poses": at_poses(capture(9, slice(1))),
     "a finger of unknown position": Reference(
         tuple(replace(f, position=FingerPosition.UNKNOWN) for f in capture(8, slice(1)).fingers)
     ),

@@ -24,9 +24,14 @@ def capture(fingers: slice, *unknown: int) -> Reference:
     return Reference(tuple(named[fingers]), whole.face)
 
 
+ONE = capture(slice(1))
+
 PROBES = {
     "ten": capture(slice(10)),
     "some of unknown position": capture(slice(4), 1, 3),
+    "one at three poses": replace(
+        ONE, fingers=(replace(ONE.fingers[0], other_poses=np.eye(2, 128, dtype=np.int8)),)
+    ),
     "a face alone": capture(slice(0)),
 }
 
