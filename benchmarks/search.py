@@ -264,7 +264,7 @@ def measure_whole(stage: Stage, tag: str, seconds: float) -> Iterator[Measure]:
     """Whole searches of everyone: all data sets of a person, few fingers, unknown positions."""
     every = repeat(lambda n: search(stage, n, everyone=True), seconds)
     yield Measure(f"everyone10_{tag}_p50_ms", every.p50_ms, "ms")
-    for name, cut in (*CUTS.items(), ("1_unknown", unname)):
+    for name, cut in (*CUTS.items(), ("1_turned", turn), ("1_unknown", unname)):
         if name != "10":
             laps = repeat(partial(look_for, stage, [cut(one) for one in stage.captures]), seconds)
             yield Measure(f"whole{name}_{tag}_p50_ms", laps.p50_ms, "ms")
@@ -272,6 +272,12 @@ def measure_whole(stage: Stage, tag: str, seconds: float) -> Iterator[Measure]:
     laps = repeat(partial(look_for, stage, crossed), seconds)
     yield Measure(f"swapped10_{tag}_p50_ms", laps.p50_ms, "ms")
     yield Measure(f"swapped10_{tag}_found", laps.found_percent, "%", None, True)
+
+
+def turn(whole: Reference) -> Reference:
+    """One finger at three poses; those of others take as long as its own."""
+    others = np.stack([one.vector for one in whole.fingers[2:4]])
+    return Reference((replace(whole.fingers[1], other_poses=others),))
 
 
 def unname(whole: Reference) -> Reference:
