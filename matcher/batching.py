@@ -9,7 +9,8 @@ answers without delay. There is no thread of its own: one of those who wait runs
 all in it.
 
 Urgent work goes first. Among equals the sources take turns, so that one station with a hundred
-searches does not hold up another with one. The queue is bounded; beyond, Overloaded says when to
+searches does not hold up another with one. Whoever waits behind a batch waits for all of it, so
+work tells how much of one it fills. The queue is bounded; beyond, Overloaded says when to
 come back. Work whose deadline passed while it waited is dropped.
 """
 
@@ -19,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Generic, TypeVar
 
 from matcher.errors import Abandoned, Overloaded
@@ -42,6 +43,7 @@ class _Place(Generic[Work, Result]):
     """One in the queue. turn: how many of its source came before it and still waited."""
 
     work: Work
+    share: float
     lane: Hashable
     urgent: bool
     source: str
@@ -78,17 +80,19 @@ class Batcher(Generic[Work, Result]):
         work: Work,
         *,
         lane: Hashable = None,
+        share: float = 0.0,
         urgent: bool = False,
         source: str = "",
         expired: Callable[[], bool] | None = None,
     ) -> Result:
         """Have work done in some batch and return its result.
 
-        lane: only work of one lane shares a batch. source: whose turn counts. expired: asked when
+        lane: only work of one lane shares a batch. share: how much of a batch this fills; nothing
+        is added to one that would fill it beyond 1. source: whose turn counts. expired: asked when
         the turn comes; once it says True the work is dropped with Abandoned. Raises Overloaded
         where the queue is full.
         """
-        place = _Place[Work, Result](work, lane, urgent, source, expired)
+        place = _Place[Work, Result](work, share, lane, urgent, source, expired)
         with self._changed:
             if len(self._queue) >= self._waiting_most:
                 raise Overloaded(self._wait_seconds())
@@ -122,6 +126,9 @@ class Batcher(Generic[Work, Result]):
             self._queue.remove(place)
         in_order = sorted(self._queue, key=lambda one: (not one.urgent, one.turn))
         batch = [one for one in in_order if one.lane == in_order[0].lane][: self._batch_most]
+        filled = accumulate(place.share for place in batch)
+        # The first goes in any case; nobody overtakes one who found no room.
+        batch = batch[: max(1, sum(share <= 1 for share in filled))]
         for place in batch:
             self._queue.remove(place)
         self._close_ranks()
@@ -157,8 +164,10 @@ class Batcher(Generic[Work, Result]):
 
     def _wait_seconds(self) -> float:
         """When the queue will have become shorter by half, at the pace of late."""
-        batches = len(self._queue) / self._batch_most / 2
-        return max(1.0, batches * self._pace_seconds)
+        batches = max(
+            len(self._queue) / self._batch_most, sum(place.share for place in self._queue)
+        )
+        return max(1.0, batches / 2 * self._pace_seconds)
 
 
 def all_late(deadlines: Sequence[Callable[[], bool] | None]) -> Callable[[], bool] | None:

@@ -66,6 +66,11 @@ one stranger in a million comparisons, and of the few on a short list none."""
 COARSE, FINE = "coarse", "fine"
 """Stages of the cascade; scans of one stage share batches."""
 
+FINE_BATCH = 64
+"""Fingers for which a batch multiplies everyone's fine codes: three searches of ten fingers and of
+their other hands. With more, ten millions take a second, which whoever is urgent waits for, and
+the batch gets longer as it gets larger: reading is no longer what takes its time."""
+
 COARSE_LIST = 100
 """Persons whom the coarse plane hands to the fine codes. Of 300 mates among three millions 294 were
 first on the list, and five times its length would have held one more; whom it lacks, the walk
@@ -303,6 +308,7 @@ class Gallery:
             lists = self._batcher.submit(
                 _Work(queries, max(one.length for one in readings), question.deadline),
                 lane=lane,
+                share=0.0 if lane == COARSE else sum(map(count_fingers, queries)) / FINE_BATCH,
                 urgent=question.urgent,
                 source=question.source,
                 expired=question.deadline,
@@ -375,6 +381,11 @@ class Gallery:
         number = row // SEGMENT_ROWS
         found = self._marks.get(number, Mark())
         self._marks[number] = Mark(found.changes + 1, found.departures + departures)
+
+
+def count_fingers(query: Query) -> int:
+    """Fingers that a query asks for."""
+    return int(np.count_nonzero(query.weights))
 
 
 def list_length(lane: str, reading: Reading) -> int:

@@ -91,6 +91,16 @@ def test_urgent_work_goes_first_and_sources_take_turns() -> None:
     assert [works for _, works in gate.batches] == [[-1], [5, 0], [1, 4], [2, 3]]
 
 
+def test_a_batch_is_full_when_the_shares_of_its_works_make_one() -> None:
+    gate = Gate()
+    batcher = held(gate)
+    large, small = {"share": 0.6}, {"share": 0.3}
+    results = queue_up(batcher, [large, small, small, {"share": 1.7}, small, small, small, {}])
+    gate.through.set()
+    wait_until(lambda: None not in results)
+    assert [works for _, works in gate.batches] == [[-1], [0, 1], [2], [3], [4, 5, 6, 7]]
+
+
 def test_only_work_of_one_lane_shares_a_batch() -> None:
     gate = Gate()
     batcher = held(gate)
@@ -130,6 +140,12 @@ def test_beyond_its_bound_the_queue_says_when_to_come_back() -> None:
     with pytest.raises(Overloaded) as refused:
         batcher.submit(9)
     assert refused.value.seconds >= 1
+    batcher._pace_seconds = 3.0
+    for place, share in zip(batcher._queue, (4.0, 1.0), strict=True):
+        place.share = share
+    with pytest.raises(Overloaded) as refused:
+        batcher.submit(9)
+    assert refused.value.seconds == pytest.approx(7.5)
     gate.through.set()
     wait_until(lambda: None not in results)
     assert batcher.submit(9) == 90
