@@ -52,13 +52,16 @@ from matcher.scans import (
     Best,
     CoarseProbes,
     FineProbes,
+    Pieces,
     Rule,
-    Span,
+    cut_up,
     find_high,
     find_lane,
     make_best,
     merge,
     offer,
+    open_coarse,
+    open_fine,
     pair_off,
     settle_fine,
     team_up,
@@ -85,16 +88,18 @@ def _add_coarse(codes: Bytes, probes: CoarseProbes, sums: Sums, at: tuple[int, i
 
 
 @njit(nogil=True, cache=True)
-def _coarse_portable(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
+def _coarse_portable(pieces: Pieces, probes: CoarseProbes, rule: Rule, best: Best) -> None:
     sums = np.empty(COARSE_BLOCK, np.uint16)
-    masks, needs, floors = span.masks, best.needs, best.floors
-    for start, stop in walk(span, COARSE_CHUNK):
+    needs, floors = best.needs, best.floors
+    for slab, start, stop in walk(pieces, COARSE_CHUNK):
+        span = open_coarse(pieces, slab)
+        codes, masks, crowd = span.codes, span.masks, span.crowd
         blocks = (stop - start) // COARSE_BLOCK
         for probe in range(len(probes.tables)):
             for block in range(blocks):
                 place = start + block * COARSE_BLOCK
-                _add_coarse(span.codes, probes, sums, (place // COARSE_BLOCK, probe))
-                if np.int32(sums.max()) < floors[probe, span.crowd]:
+                _add_coarse(codes, probes, sums, (place // COARSE_BLOCK, probe))
+                if np.int32(sums.max()) < floors[probe, crowd]:
                     continue
                 lane = find_lane(sums, masks, needs, (place, probe, 0))
                 while lane < COARSE_BLOCK:
@@ -103,12 +108,13 @@ def _coarse_portable(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -
 
 
 @njit(nogil=True, cache=True)
-def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
-    codes, fingers, tables = span.codes, probes.fingers, probes.tables
-    masks, crowd, needs, floors = span.masks, span.crowd, best.needs, best.floors
+def _coarse_avx2(pieces: Pieces, probes: CoarseProbes, rule: Rule, best: Best) -> None:
+    fingers, tables, needs, floors = probes.fingers, probes.tables, best.needs, best.floors
     peaks = np.empty((PAIR_COARSE, COARSE_CHUNK // COARSE_BLOCK), np.uint16)
     sums = np.empty(COARSE_BLOCK, np.uint16)
-    for start, stop in walk(span, COARSE_CHUNK):
+    for slab, start, stop in walk(pieces, COARSE_CHUNK):
+        span = open_coarse(pieces, slab)
+        codes, masks, crowd = span.codes, span.masks, span.crowd
         run = start // COARSE_BLOCK, (stop - start) // COARSE_BLOCK
         for team in pair_off(len(tables), PAIR_COARSE):
             if team[1] == 1:
@@ -129,12 +135,13 @@ def _coarse_avx2(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> No
 
 
 @njit(nogil=True, cache=True)
-def _coarse_avx512(span: Span, probes: CoarseProbes, rule: Rule, best: Best) -> None:
-    codes, fingers, tables = span.codes, probes.fingers, probes.tables
-    masks, crowd, needs, floors = span.masks, span.crowd, best.needs, best.floors
+def _coarse_avx512(pieces: Pieces, probes: CoarseProbes, rule: Rule, best: Best) -> None:
+    fingers, tables, needs, floors = probes.fingers, probes.tables, best.needs, best.floors
     peaks = np.empty((PAIR_COARSE, COARSE_CHUNK // COARSE_BLOCK), np.uint16)
     sums = np.empty(COARSE_BLOCK, np.uint16)
-    for start, stop in walk(span, COARSE_CHUNK):
+    for slab, start, stop in walk(pieces, COARSE_CHUNK):
+        span = open_coarse(pieces, slab)
+        codes, masks, crowd = span.codes, span.masks, span.crowd
         run = start // COARSE_BLOCK, (stop - start) // COARSE_BLOCK
         for team in pair_off(len(tables), PAIR_COARSE):
             if team[1] == 1:
@@ -171,10 +178,11 @@ def _add_fine(
 
 
 @njit(nogil=True, cache=True)
-def _fine_portable(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
+def _fine_portable(pieces: Pieces, probes: FineProbes, rule: Rule, best: Best) -> None:
     vectors, weights = probes.vectors, probes.weights
     sums = np.empty((len(vectors), FINE_CHUNK), np.int32)
-    for start, stop in walk(span, FINE_CHUNK):
+    for slab, start, stop in walk(pieces, FINE_CHUNK):
+        span = open_fine(pieces, slab)
         sums[:] = 0
         for finger in range(FINGERS):
             for probe in range(len(vectors)):
@@ -187,41 +195,43 @@ def _fine_portable(span: Span, probes: FineProbes, rule: Rule, best: Best) -> No
 
 
 @njit(nogil=True, cache=True)
-def _fine_avx2(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
-    codes, vectors, weights, teams = span.codes, probes.vectors, probes.weights, probes.teams
+def _fine_avx2(pieces: Pieces, probes: FineProbes, rule: Rule, best: Best) -> None:
+    vectors, weights, teams = probes.vectors, probes.weights, probes.teams
     sums = np.empty((len(vectors), FINE_CHUNK), np.int32)
-    for start, stop in walk(span, FINE_CHUNK):
+    for slab, start, stop in walk(pieces, FINE_CHUNK):
+        span = open_fine(pieces, slab)
         sums[:] = 0
         for number in range(len(teams)):
             finger, one, two, three, four = teams[number]
             for place in range(start, stop, FINE_BLOCK):
                 at = finger, place // FINE_BLOCK, place - start
                 if two == ALONE:
-                    fine_1_avx2(codes, vectors, weights, sums, at, (one,))
+                    fine_1_avx2(span.codes, vectors, weights, sums, at, (one,))
                 else:
-                    fine_4_avx2(codes, vectors, weights, sums, at, (one, two, three, four))
+                    fine_4_avx2(span.codes, vectors, weights, sums, at, (one, two, three, four))
         settle_fine(span, rule, best, (start, stop, sums))
 
 
 @njit(nogil=True, cache=True)
-def _fine_avx512(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
-    codes, vectors, weights, teams = span.codes, probes.vectors, probes.weights, probes.teams
+def _fine_avx512(pieces: Pieces, probes: FineProbes, rule: Rule, best: Best) -> None:
+    vectors, weights, teams = probes.vectors, probes.weights, probes.teams
     sums = np.empty((len(vectors), FINE_CHUNK), np.int32)
-    for start, stop in walk(span, FINE_CHUNK):
+    for slab, start, stop in walk(pieces, FINE_CHUNK):
+        span = open_fine(pieces, slab)
         sums[:] = 0
         for number in range(len(teams)):
             finger, one, two, three, four = teams[number]
             for place in range(start, stop, FINE_BLOCK):
                 at = finger, place // FINE_BLOCK, place - start
                 if two == ALONE:
-                    fine_1_avx512(codes, vectors, weights, sums, at, (one,))
+                    fine_1_avx512(span.codes, vectors, weights, sums, at, (one,))
                 else:
-                    fine_4_avx512(codes, vectors, weights, sums, at, (one, two, three, four))
+                    fine_4_avx512(span.codes, vectors, weights, sums, at, (one, two, three, four))
         settle_fine(span, rule, best, (start, stop, sums))
 
 
-CoarseScan = Callable[[Span, CoarseProbes, Rule, Best], None]
-FineScan = Callable[[Span, FineProbes, Rule, Best], None]
+CoarseScan = Callable[[Pieces, CoarseProbes, Rule, Best], None]
+FineScan = Callable[[Pieces, FineProbes, Rule, Best], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +282,9 @@ def choose() -> Kernels:
 TRIAL_PERSONS = 1056
 """Persons of the self-test: a whole chunk of fine codes and a little more."""
 
+TRIAL_PIECE = 1024
+"""Persons of a piece of them: a chunk of fine codes, and the rest is another."""
+
 TRIAL_PROBES = 5
 """Probes of the self-test: whole teams and one that is left."""
 
@@ -306,8 +319,15 @@ def _try_out(kernels: Kernels) -> list[NDArray[np.uint64]]:
         np.ones(TRIAL_PROBES, np.bool_),
     )
     bests = make_best(rule, TRIAL_PERSONS), make_best(rule, TRIAL_PERSONS)
-    rows = masks, partitions, 0, 0, TRIAL_PERSONS, SPARSE
-    spans = [Span(codes, *rows) for codes in (coarse, fine)]
-    kernels.coarse(spans[0], CoarseProbes(fingers, tables), rule, bests[0])
-    kernels.fine(spans[1], team_up(vectors, weights), rule, bests[1])
+    pieces = [
+        cut_up(
+            np.array([[*(one.ctypes.data for one in (codes, masks, partitions)), 0, SPARSE]]),
+            [(0, 0, TRIAL_PIECE), (0, TRIAL_PIECE, TRIAL_PERSONS)],
+            slab_rows=TRIAL_PERSONS,
+            at_once=2,
+        )
+        for codes in (coarse, fine)
+    ]
+    kernels.coarse(pieces[0], CoarseProbes(fingers, tables), rule, bests[0])
+    kernels.fine(pieces[1], team_up(vectors, weights), rule, bests[1])
     return [merge([best], probe, TRIAL_PERSONS) for best in bests for probe in range(TRIAL_PROBES)]

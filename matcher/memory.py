@@ -38,6 +38,23 @@ def _point_to(_typing, _address):  # type: ignore[no-untyped-def]
 point_to = cast(Callable[[np.int64], Any], _point_to)
 """The pointer to an address, for lay_over(); for compiled functions only."""
 
+
+@intrinsic
+def _claim(_typing, counter):  # type: ignore[no-untyped-def]
+    """Add one to a number that other threads add to as well."""
+
+    def emit(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array = context.make_array(signature.args[0])(context, builder, value=arguments[0])
+        one = context.get_constant(types.int64, 1)
+        return builder.atomic_rmw("add", array.data, one, "monotonic")
+
+    return types.int64(counter), emit
+
+
+claim = cast(Callable[[NDArray[np.int64]], int], _claim)
+"""The first number of an array as it was, raised by one in the same instant; for compiled functions
+only. Of all threads that call it no two get the same."""
+
 lay_over = carray
 """An array over memory: pointer, shape and type; for compiled functions only."""
 

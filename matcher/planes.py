@@ -9,7 +9,7 @@ was cleared holds zeros; it is given away again only after free().
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,6 @@ from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
     CROWD_OF,
-    Bytes,
     Vectors,
     clear_coarse,
     clear_fine,
@@ -31,12 +30,13 @@ from matcher.codes import (
 from matcher.errors import Abandoned
 from matcher.kernels import Kernels, choose
 from matcher.probes import Query, prepare_coarse, prepare_fine
-from matcher.rescoring import halve, plan_errands, score_places
+from matcher.rescoring import halve, score_rows
 from matcher.scans import (
     Best,
     FineProbes,
+    Pieces,
     Rule,
-    Span,
+    cut_up,
     make_best,
     merge,
     read_rows,
@@ -47,11 +47,17 @@ from matcher.slabs import COARSE_KINDS, LIVE, SLAB_ROWS, Kind, Slab, make_slab
 MAX_ROWS = 2**32
 """Rows that a key of the scans can tell apart."""
 
-COARSE_PIECE = 2**16
-"""Rows scanned between two looks at the deadline: 0.3 ms of one core, 5 ms for a batch of 32."""
+COARSE_PIECE = 2**15
+"""Rows that a thread takes at a time: 0.15 ms of one core for one probe, by which the threads end
+at the same time."""
 
-FINE_PIECE = 2**14
-"""The same for fine codes: 1 ms of one core, 15 ms for a batch of 32."""
+FINE_PIECE = 2**13
+"""The same for fine codes: half a millisecond."""
+
+PIECES_AT_ONCE = 64
+"""Pieces that a thread takes for one probe, fewer for several, until it looks at the deadline: ten
+to thirty milliseconds. Whoever comes back to the interpreter may have to wait for its lock, which
+others hold who enrol: a thread that did so three thousand times a second lost a tenth of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,10 +85,9 @@ def cut_together(lists: Sequence[Shortlist], length: int) -> list[Shortlist]:
 class _Stage:
     """Half of a scan: the slabs of some kinds, one probe batch, the best found by each thread."""
 
-    coarse: bool
-    scan: Callable[[Span, Best], None]
+    scan: Callable[[Best], None]
     rule: Rule
-    pieces: list[tuple[int, int, int]]
+    pieces: Pieces
     bests: list[Best] = field(default_factory=list)
 
 
@@ -111,6 +116,8 @@ class Planes:
         self._scratch = scratch
         self._kernels: Kernels = choose()
         self._slabs: list[Slab] = []
+        # By whether it is the coarse codes; a new slab makes new tables, as scans may hold these.
+        self._tables = {coarse: np.zeros((0, 5), np.int64) for coarse in (True, False)}
         self._filling: dict[Kind, int] = {}
         self._free: defaultdict[Kind, list[int]] = defaultdict(list)
         self._codes: dict[int, int] = {}
@@ -143,8 +150,19 @@ class Planes:
             raise ValueError(f"planes hold at most {MAX_ROWS} rows")
         slab = make_slab(kind, rows, self._scratch)
         self._filling[kind] = len(self._slabs)
+        self._tables = {
+            coarse: np.concatenate([table, [self._point_to(slab, coarse=coarse)]])
+            for coarse, table in self._tables.items()
+        }
         self._slabs.append(slab)
         return slab
+
+    def _point_to(self, slab: Slab, *, coarse: bool) -> tuple[int, ...]:
+        """The next slab as in Pieces; where it has no such codes, their address is 0."""
+        codes = slab.coarse if coarse else slab.fine
+        address = 0 if codes is None else codes.ctypes.data
+        masks, partitions = slab.masks.ctypes.data, slab.partitions.ctypes.data
+        return address, masks, partitions, len(self._slabs) * self._slab_rows, int(slab.kind)
 
     def write(self, row: int, vectors: Vectors, *, mask: int, partition: int) -> None:
         """Fill an empty row. vectors: int8 (10, 128); mask: the fingers that have one.
@@ -204,7 +222,7 @@ class Planes:
         each = range(len(queries))
         dense = [read_rows(merge(coarse.bests, number, length)) for number in each]
         again = self._rescore(prepared, dense, self._threads)
-        if not fine.pieces:
+        if not fine.bests:
             return [_sort(dense[number], again[number], length) for number in each]
         lists = []
         for number in each:
@@ -307,58 +325,47 @@ class Planes:
     def _plan_coarse(self, queries: Sequence[Query]) -> _Stage:
         probes, rule = prepare_coarse(queries, dict(self._codes))
         scan = self._kernels.coarse
-        pieces = self._cut(COARSE_KINDS, COARSE_PIECE)
-        return _Stage(True, lambda span, best: scan(span, probes, rule, best), rule, pieces)
+        pieces = self._cut(COARSE_KINDS, len(queries), coarse=True)
+        return _Stage(lambda best: scan(pieces, probes, rule, best), rule, pieces)
 
     def _plan_fine(self, prepared: tuple[FineProbes, Rule], *kinds: Kind) -> _Stage:
         probes, rule = prepared
         scan = self._kernels.fine
-        pieces = self._cut(kinds, FINE_PIECE)
-        return _Stage(False, lambda span, best: scan(span, probes, rule, best), rule, pieces)
+        pieces = self._cut(kinds, len(probes.vectors), coarse=False)
+        return _Stage(lambda best: scan(pieces, probes, rule, best), rule, pieces)
 
-    def _cut(self, kinds: Collection[Kind], step: int) -> list[tuple[int, int, int]]:
-        """Pieces of work: slab, first place, place after the last."""
-        pieces = []
-        for number, slab in enumerate(tuple(self._slabs)):
+    def _cut(self, kinds: Collection[Kind], probes: int, *, coarse: bool) -> Pieces:
+        """The work of a scan in pieces, of slabs of some kinds for some probes."""
+        step, places = COARSE_PIECE if coarse else FINE_PIECE, []
+        table = self._tables[coarse]
+        for number, slab in enumerate(self._slabs[: len(table)]):
             if slab.kind in kinds:
                 end = -(-slab.used // COARSE_BLOCK) * COARSE_BLOCK
-                pieces += [(number, at, min(at + step, end)) for at in range(0, end, step)]
-        return pieces
+                places += [(number, at, min(at + step, end)) for at in range(0, end, step)]
+        at_once = max(1, PIECES_AT_ONCE // probes)
+        return cut_up(table, places, slab_rows=self._slab_rows, at_once=at_once)
 
     def _run(self, stages: Sequence[_Stage], length: int, deadline: Deadline) -> None:
         """Scan all pieces of all stages on the threads, each of which takes the next one."""
         if length < 1:
             raise ValueError("a short list has room for one row")
         for stage in stages:
-            threads = self._threads if stage.pieces else 0
+            threads = self._threads if len(stage.pieces.places) else 0
             stage.bests = [make_best(stage.rule, length) for _ in range(threads)]
-        # Taking the next item of a list's iterator is one step of the interpreter.
-        pieces = iter([(stage, piece) for stage in stages for piece in stage.pieces])
-        self._share(lambda thread: self._work(pieces, thread, deadline), self._threads)
+        self._share(lambda thread: self._work(stages, thread, deadline), self._threads)
 
     def _share(self, work: Callable[[int], None], threads: int) -> None:
         """Let some threads do the same work, each with its number, until all are done."""
         for future in [self._pool.submit(work, thread) for thread in range(threads)]:
             future.result()
 
-    def _work(
-        self,
-        pieces: Iterator[tuple[_Stage, tuple[int, int, int]]],
-        thread: int,
-        deadline: Deadline,
-    ) -> None:
-        for stage, (number, first, last) in pieces:
-            if deadline is not None and deadline():
-                raise Abandoned("the deadline of a search passed before its end")
-            slab = self._slabs[number]
-            codes = slab.coarse if stage.coarse else slab.fine
-            assert codes is not None
-            stage.scan(self._span(number, codes, first, last), stage.bests[thread])
-
-    def _span(self, number: int, codes: Bytes, first: int, last: int) -> Span:
-        slab = self._slabs[number]
-        origin = number * self._slab_rows
-        return Span(codes, slab.masks, slab.partitions, origin, first, last, int(slab.kind))
+    def _work(self, stages: Sequence[_Stage], thread: int, deadline: Deadline) -> None:
+        for stage in stages:
+            # The threads raise the number together; one more than there are pieces does no harm.
+            while stage.pieces.taken[0] < len(stage.pieces.places):
+                if deadline is not None and deadline():
+                    raise Abandoned("the deadline of a search passed before its end")
+                stage.scan(stage.bests[thread])
 
     def _rescore(
         self,
@@ -368,26 +375,20 @@ class Planes:
     ) -> list[NDArray[np.float32]]:
         """Scores of a list of rows for each query, by some threads or, if none, by the caller."""
         (probes, rule), halves = prepared, halve(prepared[0])
-        ends = np.cumsum([len(rows) for rows in lists])
-        scores = np.full(ends[-1], -np.inf, np.float32)
-        errands = iter(plan_errands(lists, self._slab_rows))
+        scores = [np.full(len(rows), -np.inf, np.float32) for rows in lists]
+        pieces = self._cut((), len(lists), coarse=False)
+        numbers = iter(range(len(lists)))
 
         def work(_: int) -> None:
-            for errand in errands:
-                codes = self._slabs[errand.slab].fine
-                if codes is not None:
-                    found = np.full(len(errand.at), -np.inf, np.float32)
-                    span = self._span(errand.slab, codes, 0, self._slab_rows)
-                    probe = errand.probe, halves, probes.weights
-                    score_places(span, probe, rule, (errand.places, found))
-                    scores[errand.at] = found
+            for number in numbers:
+                probe = number, halves, probes.weights
+                score_rows(pieces, probe, rule, (lists[number], scores[number]))
 
-        if threads and len(scores):
+        if min(threads, len(lists)) > 1:
             self._share(work, threads)
         else:
             work(0)
-        starts = ends - [len(rows) for rows in lists]
-        return [scores[begin:end] for begin, end in zip(starts, ends, strict=True)]
+        return scores
 
 
 def _sort(rows: NDArray[np.int64], scores: NDArray[np.float32], length: int) -> Shortlist:

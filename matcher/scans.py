@@ -10,7 +10,7 @@ Here is what is shared by the kernels, whichever adds up the sums: filter, thres
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from matcher.codes import (
     ALL_FINGERS,
     COARSE_BLOCK,
+    COARSE_GROUPS,
     CROWD_OF,
     CROWDS,
     FINE_BLOCK,
+    FINE_SLICES,
     FINGERS,
     MASKS,
     Bytes,
     Vectors,
 )
 from matcher.lanes import QUAD_FINE
+from matcher.memory import claim, lay_over, point_to
 
 COARSE_CHUNK = 4096
 """Persons that a batch shares while their codes are near: 160 KiB of a second-level cache."""
@@ -52,19 +55,31 @@ NEVER, ALWAYS = np.int32(2**31 - 1), np.int32(-(2**31))
 """Sums needed where no finger is common, and where every score is welcome."""
 
 
-class Span(NamedTuple):
-    """Persons to scan. codes: a plane of their slab; masks uint16, partitions uint32 by place.
+class Pieces(NamedTuple):
+    """What the threads of a scan take one after another, without the interpreter in between.
 
-    origin: row number of place 0. first, last: places, multiples of COARSE_BLOCK. crowd: how many
-    fingers they all have, WHOLE, DENSE or SPARSE.
+    slabs: int64 (n, 5), of each the addresses of its codes (0 if it has none), masks and
+    partitions, the row number of its place 0 and its crowd: WHOLE, DENSE or SPARSE. They stay.
+    slab_rows: how many places a slab has. places: int64 (m, 3), of each piece its slab, its first
+    place and the place after its last, multiples of COARSE_BLOCK. taken: int64 (1,), pieces taken
+    so far. at_once: how many one call of a scan takes, before the interpreter has a word again.
     """
+
+    slabs: NDArray[np.int64]
+    slab_rows: int
+    places: NDArray[np.int64]
+    taken: NDArray[np.int64]
+    at_once: int
+
+
+class Span(NamedTuple):
+    """Persons of one slab. codes: its plane; masks uint16, partitions uint32 by place; origin: row
+    number of place 0; crowd: how many fingers they all have."""
 
     codes: Bytes
     masks: NDArray[np.uint16]
     partitions: NDArray[np.uint32]
     origin: int
-    first: int
-    last: int
     crowd: int
 
 
@@ -129,6 +144,23 @@ def team_up(vectors: Vectors, weights: NDArray[np.int32]) -> FineProbes:
         teams += [[finger, one, *[ALONE] * (QUAD_FINE - 1)] for one in asking[whole:]]
     shape = len(teams), 1 + QUAD_FINE
     return FineProbes(vectors, weights, np.array(teams, np.int64).reshape(shape))
+
+
+def cut_up(
+    slabs: NDArray[np.int64],
+    places: Sequence[tuple[int, int, int]],
+    *,
+    slab_rows: int,
+    at_once: int,
+) -> Pieces:
+    """Pieces that nobody has taken yet; all as in Pieces."""
+    return Pieces(
+        slabs,
+        slab_rows,
+        np.array(places, np.int64).reshape(-1, 3),
+        np.zeros(1, np.int64),
+        at_once,
+    )
 
 
 def make_best(rule: Rule, length: int) -> Best:
@@ -307,10 +339,46 @@ def settle_fine(
 
 
 @njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
-def walk(span: Span, chunk: int) -> Iterator[tuple[int, int]]:
-    """First place and place after the last of every chunk."""
-    for start in range(span.first, span.last, chunk):
-        yield start, min(start + chunk, span.last)
+def walk(pieces: Pieces, chunk: int) -> Iterator[tuple[int, int, int]]:
+    """Take pieces, as many as come in one call: the slab of each, and first place and place after
+    the last of every chunk."""
+    for _ in range(pieces.at_once):
+        piece = claim(pieces.taken)
+        if piece >= len(pieces.places):
+            break
+        slab, first, last = pieces.places[piece]
+        for start in range(first, last, chunk):
+            yield slab, start, min(start + chunk, last)
+
+
+@njit(nogil=True, cache=True)
+def open_coarse(pieces: Pieces, slab: int) -> Span:
+    """A slab with its coarse codes, laid over memory."""
+    codes, masks, partitions, origin, crowd = pieces.slabs[slab]
+    rows = pieces.slab_rows
+    shape = rows // COARSE_BLOCK, FINGERS * COARSE_GROUPS, 16
+    return Span(
+        lay_over(point_to(codes), shape, np.uint8),
+        lay_over(point_to(masks), (rows,), np.uint16),
+        lay_over(point_to(partitions), (rows,), np.uint32),
+        origin,
+        crowd,
+    )
+
+
+@njit(nogil=True, cache=True)
+def open_fine(pieces: Pieces, slab: int) -> Span:
+    """A slab with its fine codes, laid over memory."""
+    codes, masks, partitions, origin, crowd = pieces.slabs[slab]
+    rows = pieces.slab_rows
+    shape = FINGERS, rows // FINE_BLOCK, FINE_SLICES, 4 * FINE_BLOCK
+    return Span(
+        lay_over(point_to(codes), shape, np.uint8),
+        lay_over(point_to(masks), (rows,), np.uint16),
+        lay_over(point_to(partitions), (rows,), np.uint32),
+        origin,
+        crowd,
+    )
 
 
 @njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -305,17 +306,21 @@ def test_persons_without_vectors_are_listed_by_partition(planes: Planes) -> None
     assert planes.score(ask(draw_vectors(rng), [1] * 10), np.array(bare))[0] == -np.inf
 
 
-def test_a_passed_deadline_abandons(planes: Planes) -> None:
+def test_a_passed_deadline_abandons(planes: Planes, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(10)
     fill(planes, rng, 200)
     query = ask(draw_vectors(rng), [1] * 10)
-    asked = iter([False, True])
     for scan in (planes.scan_coarse, planes.scan_fine):
         with pytest.raises(Abandoned):
             scan([query], 5, deadline=lambda: True)
         assert len(scan([query], 5, deadline=lambda: False)[0].rows) == 5
-    with pytest.raises(Abandoned):
-        planes.scan_fine([query], 5, deadline=lambda: next(asked, True))
+    # In the middle of a scan too, though not between any two pieces.
+    monkeypatch.setattr("matcher.planes.FINE_PIECE", 32)
+    for at_once, ends in ((1, True), (1000, False)):
+        monkeypatch.setattr("matcher.planes.PIECES_AT_ONCE", at_once)
+        asked = iter([False] * 4)
+        with pytest.raises(Abandoned) if ends else nullcontext():
+            planes.scan_fine([query], 5, deadline=lambda: next(asked, True))  # noqa: B023
 
 
 def test_memory_per_person_is_as_documented(planes: Planes) -> None:

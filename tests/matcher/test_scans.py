@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,8 +31,9 @@ from matcher.scans import (
     Best,
     CoarseProbes,
     FineProbes,
+    Pieces,
     Rule,
-    Span,
+    cut_up,
     make_best,
     make_key,
     merge,
@@ -63,7 +67,25 @@ def draw_rule(rng: np.random.Generator, partitions: int) -> Rule:
     )
 
 
-def rank(rule: Rule, span: Span, sums: Sequence[int], probe: int) -> list[tuple[int, float]]:
+@dataclass(frozen=True)
+class Rows:
+    """A slab of which the places from first to before last are scanned, in pieces of one block."""
+
+    codes: np.ndarray
+    masks: np.ndarray
+    partitions: np.ndarray
+    origin: int
+    first: int
+    last: int
+
+    def pieces(self, at_once: int = 10_000) -> Pieces:
+        where = [one.ctypes.data for one in (self.codes, self.masks, self.partitions)]
+        places = [(0, at, at + 32) for at in range(self.first, self.last, 32)]
+        slabs = np.array([[*where, self.origin, SPARSE]], np.int64)
+        return cut_up(slabs, places, slab_rows=len(self.masks), at_once=at_once)
+
+
+def rank(rule: Rule, span: Rows, sums: Sequence[int], probe: int) -> list[tuple[int, float]]:
     """Rows and scores of one probe, by a plain loop."""
     found = []
     for place in range(span.first, span.last):
@@ -81,11 +103,11 @@ def read_best(best: Best, probe: int, length: int) -> list[tuple[int, float]]:
     return list(zip(rows.tolist(), found.tolist(), strict=True))
 
 
-def draw_span(rng: np.random.Generator, codes: np.ndarray) -> Span:
+def draw_span(rng: np.random.Generator, codes: np.ndarray) -> Rows:
     masks = rng.integers(0, MASKS, PERSONS).astype(np.uint16) | np.uint16(1 << 15)
     masks[rng.random(PERSONS) < 0.1] = 0
     partitions = rng.integers(0, 4, PERSONS).astype(np.uint32)
-    return Span(codes, masks, partitions, 1000, 32, PERSONS, SPARSE)
+    return Rows(codes, masks, partitions, 1000, 32, PERSONS)
 
 
 @pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
@@ -102,7 +124,7 @@ def test_coarse_scans_are_sums_of_table_entries(
     tables[1] = 30
     span, rule = draw_span(rng, codes), draw_rule(rng, 3)
     best = make_best(rule, length)
-    kernels.coarse(span, CoarseProbes(np.array(fingers), tables), rule, best)
+    kernels.coarse(span.pieces(), CoarseProbes(np.array(fingers), tables), rule, best)
     for probe in range(PROBES):
         sums = [0] * PERSONS
         for place in range(PERSONS):
@@ -133,7 +155,7 @@ def test_fine_scans_are_weighted_products(
     weights[:, np.setdiff1d(np.arange(FINGERS), fingers)] = 0
     span, rule = draw_span(rng, codes), draw_rule(rng, 3)
     best = make_best(rule, PERSONS)
-    kernels.fine(span, team_up(vectors, weights), rule, best)
+    kernels.fine(span.pieces(), team_up(vectors, weights), rule, best)
     pieces = codes.reshape(FINGERS, PERSONS // 16, FINE_SLICES, 16, 4).astype(np.int64)
     low, high = pieces & 15, pieces >> 4
     # From [finger, block, piece, person, j] to [finger, person, dimension].
@@ -166,23 +188,60 @@ def test_a_list_that_overflows_keeps_the_best(
     vectors = rng.integers(-20, 21, (*shape, 128)).astype(np.int8)
     weights = rng.integers(0, 17, shape).astype(np.int32)
     masks = rng.integers(0, MASKS, persons).astype(np.uint16)
-    span = Span(codes, masks, np.zeros(persons, np.uint32), 7, 0, persons, SPARSE)
+    span = Rows(codes, masks, np.zeros(persons, np.uint32), 7, 0, persons)
     rule = draw_rule(rng, 3)
     probes = team_up(vectors, weights)
     short, whole = make_best(rule, length), make_best(rule, persons)
-    kernels.fine(span, probes, rule, short)
-    kernels.fine(span, probes, rule, whole)
+    kernels.fine(span.pieces(), probes, rule, short)
+    kernels.fine(span.pieces(), probes, rule, whole)
     for probe in range(PROBES):
         assert short.limits[probe] > 0 or not short.counts[probe]
         assert whole.limits[probe] == 0
         assert read_best(short, probe, length) == read_best(whole, probe, length)
 
 
+@pytest.mark.parametrize("kernels", offered(), ids=lambda kernels: kernels.name)
+@pytest.mark.parametrize("coarse", [True, False], ids=["coarse", "fine"])
+def test_threads_share_the_pieces_and_each_is_taken_once(kernels: Kernels, coarse: bool) -> None:
+    rng = np.random.default_rng(4)
+    persons, rule = 64_000, draw_rule(rng, 3)
+    codes = make_coarse(persons) if coarse else make_fine(persons)
+    codes[:] = rng.integers(0, 256, codes.shape, np.uint8)
+    tables = rng.integers(0, 31, (PROBES, FINGERS, COARSE_GROUPS, 16), np.uint8)
+    vectors = rng.integers(-127, 128, (PROBES, FINGERS, 128)).astype(np.int8)
+    probes = team_up(vectors, np.ones((PROBES, FINGERS), np.int32))
+    masks = np.full(persons, MASKS - 1, np.uint16)
+    slab = Rows(codes, masks, np.zeros(persons, np.uint32), 0, 0, persons)
+
+    def scan(pieces: Pieces, best: Best) -> int:
+        calls = 0
+        while pieces.taken[0] < len(pieces.places):
+            calls += 1
+            if coarse:
+                kernels.coarse(pieces, CoarseProbes(np.arange(FINGERS), tables), rule, best)
+            else:
+                kernels.fine(pieces, probes, rule, best)
+        return calls
+
+    alone = make_best(rule, persons)
+    assert scan(slab.pieces(), alone) == 1
+    bests = [make_best(rule, persons) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        shared = slab.pieces(at_once=50)
+        calls = sum(pool.map(partial(scan, shared), bests))
+    # Two thousand pieces, fifty to a call; a thread may come once more when all are taken.
+    assert 40 <= calls <= 43
+    for probe in range(PROBES):
+        whole = merge([alone], probe, persons)
+        assert len(whole) == (persons if rule.everywhere[probe] or rule.allowed[probe, 0] else 0)
+        np.testing.assert_array_equal(merge(bests, probe, persons), whole)
+
+
 def test_kernels_that_disagree_are_not_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def wrong(span: Span, probes: FineProbes, rule: Rule, best: Best) -> None:
-        PORTABLE.fine(span, probes, rule, best)
+    def wrong(pieces: Pieces, probes: FineProbes, rule: Rule, best: Best) -> None:
+        PORTABLE.fine(pieces, probes, rule, best)
         best.keys[0, 0] += np.uint64(1 << 32)
 
     broken = Kernels("broken", frozenset(), PORTABLE.coarse, wrong)
