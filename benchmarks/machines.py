@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import ray
 
@@ -60,6 +61,9 @@ def emulate() -> Iterator[Machines]:
     with ExitStack() as running:
         # Not a folder of longer path, which no socket could have.
         folder = Path(running.enter_context(TemporaryDirectory(prefix="ray")))
+        # Where Ray notes the address, in a folder that it does not make: none of another cluster.
+        (folder / "ray").mkdir()
+        running.enter_context(patch.dict(os.environ, RAY_TMPDIR=str(folder)))
         session = folder / "session_of_nodes"
         head = _describe_node(session) | {"temp_dir": str(folder), "session_name": session.name}
         cluster = Cluster(initialize_head=True, head_node_args=head)

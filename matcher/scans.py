@@ -137,8 +137,8 @@ def team_up(vectors: Vectors, weights: NDArray[np.int32]) -> FineProbes:
     """Probes with their teams: of those who have a finger as many as unpack its codes together,
     then one by one. Fingers follow each other, so that the codes of one stay near."""
     teams = []
-    for finger in range(FINGERS):
-        asking = np.flatnonzero(weights[:, finger]).tolist()
+    for finger, column in enumerate(weights.T.tolist()):
+        asking = [probe for probe, weight in enumerate(column) if weight]
         whole = len(asking) - len(asking) % QUAD_FINE
         teams += [[finger, *asking[n : n + QUAD_FINE]] for n in range(0, whole, QUAD_FINE)]
         teams += [[finger, one, *[ALONE] * (QUAD_FINE - 1)] for one in asking[whole:]]
