@@ -9,6 +9,8 @@ holds there too, if the file system writes in place and the disk is encrypted as
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from dataclasses import dataclass
 from enum import IntEnum
@@ -74,10 +76,13 @@ def make_slab(kind: Kind, rows: int, scratch: Path | None) -> Slab:
 
 
 def map_zeros(shape: tuple[int, ...], folder: Path) -> Bytes:
-    """Zeros, uint8 of a shape, in a file without a name; disk and memory are claimed when written.
+    """Zeros, uint8 of a shape, in a file without a name; memory is claimed when written.
 
-    The mapping outlives the open file, and the file the mapping of no process.
+    The mapping outlives the open file, and the file the mapping of no process. The disk is claimed
+    at once, OSError where it is full: a mapping that finds no room when it is written to ends the
+    process.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, math.prod(shape))
         # A plain array: compiled code knows no other.
         return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))

@@ -8,6 +8,7 @@ same before the node answers anyone.
 from __future__ import annotations
 
 import fcntl
+import os
 import random
 import threading
 import uuid
@@ -25,7 +26,7 @@ from matcher.persons import Persons
 from node.access import PARTITIONS
 from node.errors import NotReady, SettingsWrong
 from node.loading import load_gallery, open_snapshot, spread_gallery
-from node.settings import Settings
+from node.settings import GallerySettings, Settings
 from node.snapshot import FOLDER, Snapshot
 from node.store import Store, biometrics, open_store
 from node.vault import open_vault
@@ -111,11 +112,9 @@ def open_node(
         store = open_store(settings.store_url, vault, member_state=settings.member_state)
         opened.callback(store.close)
         address, cluster = settings.gallery.cluster, None
-        dozing = settings.gallery.minutiae_on_disk
-        if address is not None and dozing:
-            raise SettingsWrong("gallery: choose between cluster and minutiae_on_disk")
+        _check_gallery(settings.gallery)
         place = settings.data_folder / FOLDER, vault.snapshot_key
-        snapshot = open_snapshot(store, engine, place, dozing=dozing)
+        snapshot = open_snapshot(store, engine, place, settings.gallery)
         if not searchable or address is not None:
             # Whoever changes the store behind the gallery's back would leave the erased in it.
             snapshot.discard()
@@ -139,6 +138,16 @@ def open_node(
         lock=lock,
         cluster=cluster,
     )
+
+
+def _check_gallery(wanted: GallerySettings) -> None:
+    """SettingsWrong where the gallery cannot be where it is wanted."""
+    if wanted.cluster is not None and wanted.minutiae_on_disk:
+        raise SettingsWrong("gallery: choose between cluster and minutiae_on_disk")
+    if wanted.cluster is not None and wanted.scratch is not None:
+        raise SettingsWrong("gallery: choose between cluster and scratch")
+    if wanted.scratch is not None and not os.access(wanted.scratch, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsWrong("gallery.scratch: must be a folder that the node may write to")
 
 
 def close(node: Node) -> None:

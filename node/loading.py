@@ -25,6 +25,7 @@ from matcher.segments import SEGMENT_ROWS
 from matcher.vocabulary import Reference
 from node.access import PARTITIONS
 from node.errors import NotReady, SettingsWrong
+from node.settings import GallerySettings
 from node.snapshot import Snapshot
 from node.store import Store, Transaction, biometrics, running
 
@@ -41,16 +42,17 @@ log = logging.getLogger(__name__)
 
 
 def open_snapshot(
-    store: Store, engine: Engine, place: tuple[Path, bytes], *, dozing: bool = False
+    store: Store, engine: Engine, place: tuple[Path, bytes], wanted: GallerySettings
 ) -> Snapshot:
-    """The snapshot in a folder under a key; what is damaged there it reads from the store."""
+    """The snapshot in a folder under a key; what is damaged there it reads from the store. wanted:
+    what of its gallery is to lie on disk."""
 
     def read(numbers: list[int]) -> Iterator[tuple[int, Reference]]:
         with store.read() as transaction:
             for stored in _check_models(engine, biometrics.some_references(transaction, numbers)):
                 yield stored.template_id, stored.reference
 
-    return Snapshot(*place, read, dozing=dozing)
+    return Snapshot(*place, read, dozing=wanted.minutiae_on_disk, scratch=wanted.scratch)
 
 
 def load_gallery(store: Store, engine: Engine, snapshot: Snapshot | None = None) -> Gallery:
@@ -171,7 +173,7 @@ def _bring_up_to_date(
 
 def _load_all(store: Store, engine: Engine, snapshot: Snapshot | None) -> Gallery:
     """Open and enrol every reference, and prove that each is there."""
-    gallery = Gallery(deposit=snapshot)
+    gallery = Gallery() if snapshot is None else snapshot.make_gallery()
     with store.read() as transaction:
         references = _check_models(engine, biometrics.all_references(transaction))
         if snapshot is not None:

@@ -106,10 +106,13 @@ class GallerySettings:
     """Where the gallery is. cluster: host and port of the head of a Ray cluster of the node's own,
     whose machines hold it (extra `cluster`); None: the memory of this process. minutiae_on_disk:
     whether minutiae, five sixths of the gallery, stay in the sealed snapshot, from which a search
-    reads those of its short list: slower, and ten million persons in 7 GB of memory."""
+    reads those of its short list: slower, and ten million persons in 7 GB of memory. scratch: a
+    folder on a fast, encrypted disk where fine codes, most of what is left, lie in files without
+    names that end with the process; for galleries beyond memory."""
 
     cluster: str | None = None
     minutiae_on_disk: bool = False
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,13 +84,23 @@ class _Kept:
 class Snapshot:
     """The segments of one gallery in one folder. Thread-safe; a folder has one at a time."""
 
-    def __init__(self, folder: Path, key: bytes, source: Source, *, dozing: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes,
+        source: Source,
+        *,
+        dozing: bool = False,
+        scratch: Path | None = None,
+    ) -> None:
         """Makes the folder unless it is there; raises OSError.
 
         key: seals the manifest. source: reads from the store those whose minutiae are damaged here.
-        dozing: whether the minutiae of segments that are written are left to the disk.
+        dozing: whether the minutiae of segments that are written are left to the disk. scratch:
+        where the fine codes of its galleries lie, None for memory.
         """
         self._folder, self._key, self._source = folder, key, source
+        self._scratch = scratch
         self.dozing = dozing
         self._kept: dict[int, _Kept] = {}
         self._damaged: set[int] = set()
@@ -98,13 +108,17 @@ class Snapshot:
         self._lock = threading.Lock()
         folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
+    def make_gallery(self) -> Gallery:
+        """An empty gallery that finds its minutiae here."""
+        return Gallery(deposit=self, scratch=self._scratch)
+
     def open(self) -> Gallery:
         """A gallery of what can be read here, empty where nothing can; never raises for content.
 
         Its minutiae stay here until they are woken. Whoever asks proves it against the store, and
         brings in or takes out what is different.
         """
-        gallery, starts = Gallery(deposit=self), dict[int, NDArray[np.int64]]()
+        gallery, starts = self.make_gallery(), dict[int, NDArray[np.int64]]()
         try:
             outline, entries = self._read_manifest()
             rooms = Rooms()
@@ -115,7 +129,7 @@ class Snapshot:
         except (OSError, SealBroken, Malformed, ValueError) as error:
             log.warning("the snapshot cannot be used: %s", type(error).__name__)
             self.discard()
-            return Gallery(deposit=self)
+            return self.make_gallery()
         with self._lock:
             self._kept = {
                 number: _Kept(name, key, mark, starts[number])

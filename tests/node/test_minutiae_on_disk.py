@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -29,6 +29,18 @@ ON_DISK = GallerySettings(minutiae_on_disk=True)
 def bytes_awake(node: Node) -> int:
     assert isinstance(node.gallery, Gallery)
     return node.gallery._holdings._minutiae.nbytes
+
+
+def find_file(node: Node) -> str:
+    """The file that is mapped where the fine codes of a node lie, empty for memory."""
+    assert isinstance(node.gallery, Gallery)
+    (codes, *_) = (slab.fine for slab in node.gallery._holdings.planes.slabs if slab.used)
+    assert codes is not None
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        first, last = (int(end, 16) for end in line.split()[0].split("-"))
+        if first <= codes.ctypes.data < last:
+            return line.partition("/")[1] + line.partition("/")[2]
+    raise AssertionError("the codes lie nowhere")
 
 
 @pytest.mark.parametrize("where", [GallerySettings(), ON_DISK], ids=["in memory", "on disk"])
@@ -81,13 +93,48 @@ def test_a_store_that_cannot_be_read_stops_neither_the_keeper_nor_the_waker(
     ]
 
 
-def test_several_machines_and_minutiae_on_disk_exclude_each_other(
-    open_at: Callable[..., Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_fine_codes_lie_in_files_where_that_is_wanted_and_searches_find_as_before(
+    open_at: Callable[..., Node],
+    tmp_path: Path,
+    station: Actor,
+    desk: Actor,
+    enrolment_of: Callable[..., Enrolment],
+    capture_of: Callable[..., terms_pb2.Capture],
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    where = GallerySettings(scratch=scratch, minutiae_on_disk=True)
+    first = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    with server.serve(first):
+        number = enrolment.enrol(first, station, enrolment_of(1)).reference_number
+        assert find_file(first).startswith(str(scratch))
+    # Once from the store, and once from the snapshot that the first start has left.
+    node = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    with server.serve(node):
+        found = identification.identify(node, desk, capture_of(1, 1))
+        assert [one.reference_number for one in found.candidates] == [number]
+        assert find_file(node).startswith(str(scratch))
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_folder_for_fine_codes_must_be_there(
+    open_at: Callable[..., Node], tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsWrong, match=r"gallery\.scratch: must be a folder"):
+        open_at(tmp_path / "dk", gallery=GallerySettings(scratch=tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("also", [{"minutiae_on_disk": True}, {"scratch": Path("/")}], ids=str)
+def test_several_machines_and_this_disk_exclude_each_other(
+    open_at: Callable[..., Node],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    also: dict[str, Any],
 ) -> None:
     def join(*_: object) -> NoReturn:
         raise AssertionError("it would have looked for machines, which takes minutes")
 
     monkeypatch.setattr(assembly, "spread_gallery", join)
-    both = GallerySettings(cluster="head.example:6379", minutiae_on_disk=True)
-    with pytest.raises(SettingsWrong, match="choose between cluster and minutiae_on_disk"):
+    both = GallerySettings(cluster="head.example:6379", **also)
+    with pytest.raises(SettingsWrong, match=f"choose between cluster and {next(iter(also))}"):
         open_at(tmp_path / "dk", gallery=both)

@@ -69,6 +69,7 @@ def test_a_variable_outdoes_the_file(tmp_path: Path) -> None:
         "EURODAC_POLICY_GREY_BAND": "10, 20",
         "EURODAC_GALLERY_CLUSTER": "head.example:6379",
         "EURODAC_GALLERY_MINUTIAE_ON_DISK": "true",
+        "EURODAC_GALLERY_SCRATCH": "/fast",
         "EURODAC_CENTRAL_TLS_CERTIFICATE": "c",
         "EURODAC_CENTRAL_TLS_KEY": "k",
         "EURODAC_CENTRAL_TLS_AUTHORITIES": "a",
@@ -79,7 +80,9 @@ def test_a_variable_outdoes_the_file(tmp_path: Path) -> None:
     assert found.central.address == "y:2"
     assert found.central.tls == TlsFiles(Path("c"), Path("k"), Path("a"))
     assert found.quality.good_fingers == 6
-    assert found.gallery == GallerySettings("head.example:6379", minutiae_on_disk=True)
+    assert found.gallery == GallerySettings(
+        "head.example:6379", minutiae_on_disk=True, scratch=Path("/fast")
+    )
     assert found.unsafe_plaintext is True
     assert found.policy.face_comparison_from == date(2028, 1, 1)
     assert found.policy.grey_band == (10.0, 20.0)

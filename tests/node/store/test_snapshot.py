@@ -20,6 +20,7 @@ from node import files, loading, snapshot
 from node.access import PARTITIONS
 from node.errors import SealBroken, StoreUnusable
 from node.loading import load_gallery, open_snapshot
+from node.settings import GallerySettings
 from node.snapshot import MANIFEST, Snapshot
 from node.store import Store, biometrics, running
 from node.vault import Place, seal, unseal
@@ -412,7 +413,7 @@ def test_damaged_minutiae_are_read_from_the_store_and_written_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     write(folder, gallery)
-    kept = open_snapshot(store, Models(store), (folder, KEY))  # type: ignore[arg-type]
+    kept = open_snapshot(store, Models(store), (folder, KEY), GallerySettings())  # type: ignore[arg-type]
     again = load(store, kept)
     (segment,) = [file for file in folder.iterdir() if file.name != MANIFEST]
     # Within the first page, that of those who are there.
