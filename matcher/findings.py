@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matcher.cascade import Plan
 from matcher.lineup import Outcome
-from matcher.planes import Shortlist
+from matcher.planes import Shortlist, keep_best
 from matcher.vocabulary import Candidate
 
 Rows = NDArray[np.int64]
@@ -88,9 +88,9 @@ class Findings:
         """Whether rows with these scores, one array per query, would stand on a list."""
         on_list = np.zeros(len(scores[0]) if scores else 0, bool)
         for group in self.plan.readings[reading].groups:
-            lists = [one.scores for one in self.lists[reading][group]]
-            full = sum(map(len, lists)) >= self.lengths[reading]
-            floor = min(one[-1] for one in lists if len(one)) if full else -np.inf
+            best = keep_best(self.lists[reading][group]).scores
+            full = len(best) >= self.lengths[reading]
+            floor = best[-1] if full else -np.inf
             for score in scores[group]:
                 on_list |= np.isfinite(score) & (score >= floor)
         return on_list

@@ -315,8 +315,7 @@ class Gallery:
             )
         for reading in readings:
             length, count = list_length(lane, reading), len(reading.queries)
-            mine = [one.cut(length) for one in lists[:count]]
-            lists = lists[count:]
+            mine, lists = lists[:count], lists[count:]
             yield [one for group in reading.groups for one in cut_together(mine[group], length)]
 
     def _scan(self, lane: Hashable, works: Sequence[_Work]) -> list[list[Shortlist]]:

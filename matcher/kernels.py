@@ -285,8 +285,9 @@ TRIAL_PERSONS = 1056
 TRIAL_PIECE = 1024
 """Persons of a piece of them: a chunk of fine codes, and the rest is another."""
 
-TRIAL_PROBES = 5
-"""Probes of the self-test: whole teams and one that is left."""
+TRIAL_PROBES = 9
+"""Probes of the self-test. Each has half of the fingers: teams of scattered probes, and some that
+are left."""
 
 
 def _agrees(kernels: Kernels) -> bool:
@@ -309,7 +310,7 @@ def _try_out(kernels: Kernels) -> list[NDArray[np.uint64]]:
     fingers = np.arange(FINGERS)
     tables = rng.integers(0, 31, (*shape, COARSE_GROUPS, 16), np.uint8)
     vectors = rng.integers(-127, 128, (*shape, DIMENSIONS)).astype(np.int8)
-    weights = rng.integers(0, 17, shape).astype(np.int32)
+    weights = rng.integers(0, 17, shape).astype(np.int32) * (rng.random(shape) < 0.5)
     rule = Rule(
         rng.integers(-1000, 1000, (TRIAL_PROBES, MASKS)).astype(np.int32),
         np.where(np.arange(MASKS) & ALL_FINGERS, rng.random((TRIAL_PROBES, MASKS)), 0).astype(

@@ -24,7 +24,7 @@ from matcher.deposit import Deposit
 from matcher.findings import Findings, Rows
 from matcher.gallery import COARSE, FINE, Deadline, Gallery, Question, list_length
 from matcher.holdings import FACE_LIST
-from matcher.planes import Shortlist
+from matcher.planes import Shortlist, keep_best
 from matcher.probes import Query
 from matcher.vocabulary import Candidate
 
@@ -160,9 +160,8 @@ class Part(Gallery):
         )
 
     def _name(self, reading: int, length: int, lists: Sequence[Shortlist]) -> Nominees:
-        rows = np.concatenate([np.empty(0, np.int64), *(one.rows for one in lists)])
-        scores = np.concatenate([np.empty(0, np.float32), *(one.scores for one in lists)])
-        return Nominees(reading, length, self._holdings.ids(rows), scores)
+        best = keep_best(lists)
+        return Nominees(reading, length, self._holdings.ids(best.rows), best.scores)
 
     def _find_rows(self, ids: Ids, plan: Plan) -> Rows:
         """Rows of those who are here, in the plan's partitions; ascending."""

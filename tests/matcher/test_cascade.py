@@ -264,6 +264,10 @@ def test_a_finger_alone_is_looked_for_at_every_pose_that_it_may_have(
     # One list for all poses, and one of a quarter of its length for the other hand.
     assert len([one for one in compared if not one.hands_swapped]) <= 5
     (missed,) = probe.fingers
+    # Poses that name the same persons leave no fewer of them on the list.
+    alike = replace(missed, other_poses=np.repeat(missed.vector[None], 2, axis=0))
+    same = gallery.search(Reference((alike,)), threshold=-1.0, at_most=60)
+    assert len([one for one in same if not one.hands_swapped]) >= 4
     blind = Reference((replace(missed, other_poses=NO_OTHER_POSES),))
     assert 8 not in [one.reference_id for one in gallery.search(blind, threshold=HIT)]
 

@@ -25,7 +25,7 @@ from matcher.codes import (
 )
 from matcher.errors import Abandoned
 from matcher.kernels import offered
-from matcher.planes import Planes, Shortlist, cut_together
+from matcher.planes import Planes, Shortlist, cut_together, keep_best
 from matcher.probes import IMPOSTOR_SIGMA, Query
 from matcher.slabs import Kind
 
@@ -306,6 +306,47 @@ def test_persons_without_vectors_are_listed_by_partition(planes: Planes) -> None
     assert planes.score(ask(draw_vectors(rng), [1] * 10), np.array(bare))[0] == -np.inf
 
 
+def test_a_row_on_several_lists_takes_one_place() -> None:
+    def shortlist(**scores: float) -> Shortlist:
+        rows = [int(name.removeprefix("row")) for name in scores]
+        return Shortlist(np.array(rows, np.int64), np.array(list(scores.values()), np.float32))
+
+    lists = [shortlist(row1=9, row2=8, row3=4), shortlist(row2=8.5, row1=8, row4=5, row3=4.5)]
+    both = keep_best(lists)
+    assert both.rows.tolist() == [1, 2, 4, 3]
+    assert both.scores.tolist() == [9, 8.5, 5, 4.5]
+    named = [one.rows.tolist() for one in cut_together(lists, 3)]
+    assert named == [[1, 2], [2, 1, 4]]
+    assert cut_together(lists, 4) == lists
+    assert [one.rows.tolist() for one in cut_together(lists[:1], 2)] == [[1, 2]]
+    assert not len(keep_best([]).rows)
+
+
+@pytest.mark.parametrize("probes", [1, 4], ids=["one probe", "four"])
+@pytest.mark.parametrize("coarse", [True, False], ids=["coarse", "fine"])
+def test_the_deadline_is_looked_at_more_often_for_more_probes(
+    planes: Planes, monkeypatch: pytest.MonkeyPatch, probes: int, coarse: bool
+) -> None:
+    rng = np.random.default_rng(10)
+    fill(planes, rng, 1000)
+    monkeypatch.setattr("matcher.planes.COARSE_PIECE", 32)
+    monkeypatch.setattr("matcher.planes.FINE_PIECE", 32)
+    monkeypatch.setattr("matcher.planes.PIECES_AT_ONCE", 8)
+    looks: list[bool] = []
+
+    def look() -> bool:
+        looks.append(True)
+        return False
+
+    scan = planes.scan_coarse if coarse else planes.scan_fine
+    scan([ask(draw_vectors(rng), [1] * 10)] * probes, 5, deadline=look)
+    pieces = sum(
+        -(-slab.used // 32) for slab in planes.slabs if slab.kind in (Kind.WHOLE, Kind.DENSE)
+    )
+    pieces += 0 if coarse else sum(-(-s.used // 32) for s in planes.slabs if s.kind is Kind.SPARSE)
+    assert len(looks) >= pieces // (8 // probes)
+
+
 def test_a_passed_deadline_abandons(planes: Planes, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(10)
     fill(planes, rng, 200)
@@ -380,10 +421,10 @@ def test_whatever_happens_the_scan_sees_what_is_held(
 
 
 def test_several_lists_are_cut_to_what_is_best_of_all_together() -> None:
-    def make(*scores: float) -> Shortlist:
-        return Shortlist(np.arange(len(scores)), np.array(scores, np.float32))
+    def make(first: int, *scores: float) -> Shortlist:
+        return Shortlist(first + np.arange(len(scores)), np.array(scores, np.float32))
 
-    lists = [make(9, 5, 2), make(8, 7, 6, 1), make()]
+    lists = [make(0, 9, 5, 2), make(3, 8, 7, 6, 1), make(7)]
     cut = [one.scores.tolist() for one in cut_together(lists, 4)]
     assert cut == [[9], [8, 7, 6], []]
     assert cut_together(lists, 7) == lists
