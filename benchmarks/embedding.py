@@ -280,8 +280,10 @@ def main(
 
 
 def measure_templates(vectors: Vectors, persons: Persons) -> Iterator[Measure]:
-    """The short list of probes that have one vector, as templates hold it."""
+    """Errors and short lists of probes with one vector of each finger, as templates hold it."""
     single = replace(vectors, probe=np.repeat(vectors.vector[:, None], PROBES_MOST, axis=1))
+    drawn = {count: draw_persons(vectors, count) for count in (1, *FINGER_COUNTS)}
+    yield from measure_persons(Comparison.by_evidence(single), drawn, "template")
     for one in measure_short_list(single, persons):
         yield replace(one, measure=f"template_{one.measure}", target=None)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 
 import ray
 
@@ -63,7 +62,8 @@ def emulate() -> Iterator[Machines]:
         folder = Path(running.enter_context(TemporaryDirectory(prefix="ray")))
         # Where Ray notes the address, in a folder that it does not make: none of another cluster.
         (folder / "ray").mkdir()
-        running.enter_context(patch.dict(os.environ, RAY_TMPDIR=str(folder)))
+        os.environ["RAY_TMPDIR"] = str(folder)
+        running.callback(os.environ.pop, "RAY_TMPDIR", None)
         session = folder / "session_of_nodes"
         head = _describe_node(session) | {"temp_dir": str(folder), "session_name": session.name}
         cluster = Cluster(initialize_head=True, head_node_args=head)

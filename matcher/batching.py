@@ -10,8 +10,8 @@ all in it.
 
 Urgent work goes first. Among equals the sources take turns, so that one station with a hundred
 searches does not hold up another with one. Whoever waits behind a batch waits for all of it, so
-work tells how much of one it fills. The queue is bounded; beyond, Overloaded says when to
-come back. Work whose deadline passed while it waited is dropped.
+work tells how much of one it fills. The queue is bounded; beyond, Overloaded says when to come
+back. Work whose deadline passed while it waited is dropped.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 BATCH_MOST = 32
-"""Searches in one batch: beyond, a batch only gets longer, as computing then outweighs reading."""
+"""Searches in one batch at most: beyond, a batch only gets longer, as computing then outweighs
+reading. Those with larger shares are fewer."""
 
 WAITING_MOST = 256
-"""Searches that wait at one time: eight full batches, some seconds of the largest gallery."""
+"""Searches that wait at one time. Looking for a hit they are eight batches, two seconds of ten
+millions; exhaustive ones of ten fingers some eighty, which deadlines thin out."""
 
 PACE_SHARE = 0.2
-"""Weight of the newest batch in the mean duration of one, from which the time to wait is told."""
+"""Weight of the newest batch in the mean duration of one of its lane, from which the time to wait
+is told."""
 
 
 @dataclass(eq=False, slots=True)
@@ -73,7 +76,7 @@ class Batcher(Generic[Work, Result]):
         self._changed = threading.Condition()
         self._queue: list[_Place[Work, Result]] = []
         self._running = False
-        self._pace_seconds = 0.0
+        self._pace_seconds: dict[Hashable, float] = {}
 
     def submit(
         self,
@@ -158,16 +161,27 @@ class Batcher(Generic[Work, Result]):
                 place.result = [] if error else [results[number]]
                 place.done = True
             took = time.monotonic() - began
-            self._pace_seconds += PACE_SHARE * (took - self._pace_seconds)
+            pace = self._pace_seconds.get(batch[0].lane, 0.0)
+            self._pace_seconds[batch[0].lane] = pace + PACE_SHARE * (took - pace)
             self._running = False
             self._changed.notify_all()
 
     def _wait_seconds(self) -> float:
         """When the queue will have become shorter by half, at the pace of late."""
-        batches = max(
-            len(self._queue) / self._batch_most, sum(place.share for place in self._queue)
-        )
-        return max(1.0, batches / 2 * self._pace_seconds)
+        seconds = 0.0
+        for lane in {place.lane for place in self._queue}:
+            batches = self._count_batches([one for one in self._queue if one.lane == lane])
+            seconds += batches / 2 * self._pace_seconds.get(lane, 0.0)
+        return max(1.0, seconds)
+
+    def _count_batches(self, places: Sequence[_Place[Work, Result]]) -> int:
+        """How many batches some works of one lane make, in this order."""
+        count, works, filled = 0, 0, 0.0
+        for place in places:
+            works, filled = works + 1, filled + place.share
+            if count == 0 or works > self._batch_most or filled > 1:
+                count, works, filled = count + 1, 1, place.share
+        return count
 
 
 def all_late(deadlines: Sequence[Callable[[], bool] | None]) -> Callable[[], bool] | None:

@@ -43,7 +43,8 @@ class Embedded:
 
     vector: float32 (DIMENSIONS,), of length one; all zero for a print without a finger, which is
     like no other. reliability: 0-1, how much the vector is worth in fusion. pose: where it was
-    read. others: float32 (n, DIMENSIONS), the vectors at other poses, if they were wanted: 2 or 4.
+    read. others: float32 (n, DIMENSIONS), the vectors at other poses: 2 or 4 if they were wanted
+    and a finger is there, else none.
     """
 
     vector: Floats

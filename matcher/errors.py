@@ -6,6 +6,7 @@
     ├── ModelUnavailable     a model file is missing or its hash is not the manifest's
     ├── Abandoned            a search was given up at its deadline, and found nothing out
     ├── Overloaded           too many searches wait already; it says when to come back
+    ├── ScratchUnusable      the folder of the fine codes takes no more
     ├── Unreachable          a shard of the gallery has no replica that answers
     └── Unforeseen           a step of a search fails where it is put, for a reason nobody foresaw
 
@@ -40,6 +41,10 @@ class Overloaded(MatcherError):
     def __init__(self, seconds: float) -> None:
         super().__init__("too many searches wait for the gallery already")
         self.seconds = seconds
+
+
+class ScratchUnusable(MatcherError):
+    """The folder in which fine codes lie takes no more of them; whom the gallery holds stay."""
 
 
 class Unreachable(MatcherError):

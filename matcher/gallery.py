@@ -152,14 +152,17 @@ class Gallery:
         """Make a person searchable from the next search on; the same id replaces.
 
         Raises Malformed for what templates.encode() refuses or a finger of unknown position,
-        ModelMismatch for templates of other models than the first that was enrolled, and
-        ValueError for numbers that are not within 0 and MAX_REFERENCE_ID.
+        ModelMismatch for templates of other models than the first that was enrolled,
+        ScratchUnusable where the folder of fine codes is full, and ValueError for numbers that are
+        not within 0 and MAX_REFERENCE_ID; whoever had the id stays then.
         """
         content = sha256(encode_entry(reference_id, partition, reference)).digest()
         with self._lock:
             self._holdings.adopt_models(reference)
+            row = self._holdings.open_row(reference)
             self._drop(reference_id)
-            self._enter(self._holdings.add(reference_id, partition, reference, content))
+            self._holdings.add(row, reference_id, partition, reference, content=content)
+            self._enter(row)
 
     def move(self, reference_id: int, partition: int) -> None:
         """Put a person into another partition; raises KeyError if there is no such person."""

@@ -96,10 +96,16 @@ class Holdings:
         """The handles of some rows, as they are now."""
         return self._register.handles(rows)
 
-    def add(self, reference_id: int, partition: int, reference: Reference, content: bytes) -> int:
-        """Keep a person, whose id is not there, in a row of its own; content: its hash."""
+    def open_row(self, reference: Reference) -> int:
+        """An empty row for a person; ScratchUnusable where there is no room for one."""
+        _, mask = _gather_vectors(reference)
+        return self.planes.open_row(self.planes.kind_of(mask))
+
+    def add(
+        self, row: int, reference_id: int, partition: int, reference: Reference, *, content: bytes
+    ) -> None:
+        """Keep a person, whose id is not there, in a row opened for it; content: its hash."""
         vectors, mask = _gather_vectors(reference)
-        row = self.planes.open_row(self.planes.kind_of(mask))
         minutiae = self._minutiae.add(minutiae_of(reference))
         face = ABSENT
         if reference.face is not None:
@@ -108,7 +114,6 @@ class Holdings:
         self._register.enter(row, reference_id, minutiae=minutiae, face=face, content=content)
         # Last, since from here on searches find the row.
         self.planes.write(row, vectors, mask=mask, partition=partition)
-        return row
 
     def assign(self, row: int, partition: int) -> None:
         """Put a person into another partition."""

@@ -34,6 +34,7 @@ from matcher.codes import (
 )
 from matcher.lanes import (
     PAIR_COARSE,
+    QUAD_FINE,
     fine_1_avx2,
     fine_1_avx512,
     fine_4_avx2,
@@ -69,6 +70,8 @@ from matcher.scans import (
 )
 
 Sums = NDArray[np.uint16]
+
+assert QUAD_FINE == 4, "the fine scans name the four probes of a team"
 
 _log = logging.getLogger(__name__)
 

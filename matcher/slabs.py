@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from matcher import codes
 from matcher.codes import Bytes, fine_shape, make_coarse, make_fine
+from matcher.errors import ScratchUnusable
 
 SLAB_ROWS = 2**17
-"""Rows of a slab: 84 MB of fine codes; pages are claimed when written."""
+"""Rows of a slab: 84 MB of fine codes. Pages of memory are claimed when written, a disk at once."""
 
 LIVE = 1 << 15
 """Bit of a mask that says that a row holds a person, if only one without vectors."""
@@ -61,7 +62,7 @@ class Slab:
 def make_slab(kind: Kind, rows: int, scratch: Path | None) -> Slab:
     """An empty slab. scratch: the folder in whose file the fine codes lie, None for memory.
 
-    Raises OSError where the folder takes no file.
+    Raises ScratchUnusable where the folder takes no file of their size.
     """
     fine = None
     if kind is not Kind.BARE:
@@ -79,10 +80,15 @@ def map_zeros(shape: tuple[int, ...], folder: Path) -> Bytes:
     """Zeros, uint8 of a shape, in a file without a name; memory is claimed when written.
 
     The mapping outlives the open file, and the file the mapping of no process. The disk is claimed
-    at once, OSError where it is full: a mapping that finds no room when it is written to ends the
-    process.
+    at once, and ScratchUnusable raised where there is no room: a mapping that finds none when it is
+    written to ends the process, as it still may on file systems that copy what is written.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, math.prod(shape))
-        # A plain array: compiled code knows no other.
-        return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+            # A plain array: compiled code knows no other.
+            return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))
+    except OSError as error:
+        raise ScratchUnusable(
+            f"fine codes find no room in their folder: {error.strerror}"
+        ) from error

@@ -12,8 +12,8 @@ import os
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from interfaces.central.client import CentralClient, Credentials
 from matcher.engine import Engine
+from matcher.errors import ScratchUnusable
 from matcher.gallery import Gallery
 from matcher.persons import Persons
 from node.access import PARTITIONS
@@ -122,7 +123,8 @@ def open_node(
         if searchable and address is not None:
             gallery = cluster = spread_gallery(store, engine, address)
         elif searchable:
-            gallery = load_gallery(store, engine, snapshot)
+            with _telling_what_is_full():
+                gallery = load_gallery(store, engine, snapshot)
         # From here on close() closes them.
         opened.pop_all()
     return Node(
@@ -140,13 +142,24 @@ def open_node(
     )
 
 
+@contextmanager
+def _telling_what_is_full() -> Iterator[None]:
+    """NotReady where the folder of fine codes takes no more; the snapshot has no part in that."""
+    try:
+        yield
+    except ScratchUnusable as error:
+        text = f"gallery.scratch: {error}; make room and start again"
+        raise NotReady(text) from error
+
+
 def _check_gallery(wanted: GallerySettings) -> None:
     """SettingsWrong where the gallery cannot be where it is wanted."""
     if wanted.cluster is not None and wanted.minutiae_on_disk:
         raise SettingsWrong("gallery: choose between cluster and minutiae_on_disk")
     if wanted.cluster is not None and wanted.scratch is not None:
         raise SettingsWrong("gallery: choose between cluster and scratch")
-    if wanted.scratch is not None and not os.access(wanted.scratch, os.R_OK | os.W_OK | os.X_OK):
+    scratch, rights = wanted.scratch, os.R_OK | os.W_OK | os.X_OK
+    if scratch is not None and not (scratch.is_dir() and os.access(scratch, rights)):
         raise SettingsWrong("gallery.scratch: must be a folder that the node may write to")
 
 
@@ -190,7 +203,8 @@ def publish(node: Node, *, added: Iterable[int] = (), removed: Iterable[int] = (
                 stored = biometrics.find_reference(transaction, template_id)
             if stored is not None:
                 partition = PARTITIONS[stored.category]
-                node.gallery.enrol(template_id, stored.reference, partition=partition)
+                with _telling_what_is_full():
+                    node.gallery.enrol(template_id, stored.reference, partition=partition)
 
 
 def gallery_agrees(node: Node) -> bool:

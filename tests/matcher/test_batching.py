@@ -140,15 +140,25 @@ def test_beyond_its_bound_the_queue_says_when_to_come_back() -> None:
     with pytest.raises(Overloaded) as refused:
         batcher.submit(9)
     assert refused.value.seconds >= 1
-    batcher._pace_seconds = 3.0
-    for place, share in zip(batcher._queue, (4.0, 1.0), strict=True):
-        place.share = share
-    with pytest.raises(Overloaded) as refused:
-        batcher.submit(9)
-    assert refused.value.seconds == pytest.approx(7.5)
     gate.through.set()
     wait_until(lambda: None not in results)
     assert batcher.submit(9) == 90
+
+
+def test_the_time_to_wait_counts_the_batches_of_each_lane_at_its_own_pace() -> None:
+    gate = Gate()
+    batcher = held(gate, batch_most=3, waiting_most=8)
+    slow, quick = {"lane": "slow", "share": 0.53}, {"lane": "quick"}
+    results = queue_up(
+        batcher, [slow, slow, quick, quick, quick, quick, slow, {**slow, "share": 9}]
+    )
+    batcher._pace_seconds = {"slow": 3.0, "quick": 0.5}
+    with pytest.raises(Overloaded) as refused:
+        batcher.submit(9)
+    # Each of the four slow ones is a batch of its own, and the quick ones are two.
+    assert refused.value.seconds == pytest.approx(4 / 2 * 3.0 + 2 / 2 * 0.5)
+    gate.through.set()
+    wait_until(lambda: None not in results)
 
 
 def test_what_a_batch_raises_reaches_everybody_in_it_and_nobody_else() -> None:

@@ -207,6 +207,22 @@ def test_a_finger_that_comes_alone_is_read_at_several_poses_which_are_not_stored
     np.testing.assert_array_equal(finger.vector, together[0].vector)
 
 
+def test_two_samples_of_one_finger_are_one_finger_alone(
+    with_nets: Engine, two: tuple[FingerSample, ...]
+) -> None:
+    rolled = replace(two[0], impression=Impression.ROLLED)
+    thumb = FingerPosition.RIGHT_THUMB
+    plain = [replace(two[0], position=one) for one in (thumb, FingerPosition.RIGHT_THUMB_PLAIN)]
+    for samples in ([two[0], rolled], plain):
+        (finger,) = with_nets.extract(samples).reference.fingers
+        assert len(finger.other_poses) in {2, 4}
+    unknown = [replace(one, position=FingerPosition.UNKNOWN) for one in two]
+    fingers = with_nets.extract(unknown).reference.fingers
+    assert [len(one.other_poses) for one in fingers] == [0, 0]
+    (finger,) = with_nets.extract(unknown[:1]).reference.fingers
+    assert len(finger.other_poses) in {2, 4}
+
+
 def test_photographs_are_embedded_and_the_best_kept(with_nets: Engine) -> None:
     photograph = FaceSample(render_face(1, 0))
     nobody = FaceSample(np.zeros((200, 200, 3), np.uint8))

@@ -3,8 +3,11 @@
 import struct
 from collections.abc import Collection
 from dataclasses import replace
+from errno import ENOSPC
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from benchmarks.galleries import Draw, draw_capture, draw_reference
 from matcher import holdings, templates
+from matcher.batching import Batcher
 from matcher.digest import digest_entries
 from matcher.engine import Engine
-from matcher.errors import Abandoned, Malformed, ModelMismatch
-from matcher.gallery import Gallery
+from matcher.errors import Abandoned, Malformed, ModelMismatch, ScratchUnusable
+from matcher.gallery import FINE_BATCH, Gallery
 from matcher.vocabulary import (
     Candidate,
     FaceTemplate,
@@ -217,6 +221,43 @@ def test_bad_references_and_numbers_are_refused_and_change_nothing(full: Gallery
     with pytest.raises(KeyError):
         full.move(1, 2)
     assert (full.digest(), len(full)) == before
+
+
+def test_whoever_is_to_be_replaced_stays_where_there_is_no_room_for_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery(scratch=tmp_path)
+    whole = draw_reference(1, Draw(minutiae=18, face=False, vectors=True))
+    gallery.enrol(1, Reference(whole.fingers[:2]))
+    digest = gallery.digest()
+
+    def refuse(*_: object) -> None:
+        raise OSError(ENOSPC, "no space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    with pytest.raises(ScratchUnusable, match="no space left"):
+        gallery.enrol(1, whole)
+    assert gallery.digest() == digest
+    assert len(gallery.search(Reference(whole.fingers[:2]), threshold=50.0)) == 1
+
+
+def test_a_batch_of_fine_searches_is_bounded_by_the_fingers_it_multiplies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gallery, shares = Gallery(), []
+    whole = draw_reference(1, Draw(minutiae=12, face=False, vectors=True))
+    gallery.enrol(1, whole)
+    submit = Batcher.submit
+
+    def note(self: Any, work: Any, **options: Any) -> Any:
+        shares.append((options["lane"], options["share"] * FINE_BATCH))
+        return submit(self, work, **options)
+
+    monkeypatch.setattr(Batcher, "submit", note)
+    gallery.search(whole, threshold=1000.0, everyone=False)
+    gallery.search(Reference(whole.fingers[:1]), threshold=50.0)
+    # Of ten fingers and of their other hands twenty; of one and its other hand two.
+    assert shares == [("coarse", 0.0), ("fine", 20.0), ("fine", 2.0)]
 
 
 def test_a_passed_deadline_is_no_negative_answer(full: Gallery) -> None:

@@ -23,7 +23,7 @@ from matcher.codes import (
     quantise,
     restore,
 )
-from matcher.errors import Abandoned
+from matcher.errors import Abandoned, ScratchUnusable
 from matcher.kernels import offered
 from matcher.planes import Planes, Shortlist, cut_together, keep_best
 from matcher.probes import IMPOSTOR_SIGMA, Query
@@ -268,8 +268,18 @@ def test_codes_in_scratch_files_answer_like_those_in_memory(
         line for line in Path("/proc/self/maps").read_text().splitlines() if f"{tmp_path}/" in line
     ]
     assert len(ours) == sum(slab.fine is not None for slab in mapped.slabs) > 2
-    with pytest.raises(OSError, match="absent"):
+    with pytest.raises(ScratchUnusable, match="No such file"):
         Planes(pool, threads=1, scratch=tmp_path / "absent").open_row(Kind.DENSE)
+
+
+def test_the_disk_of_scratch_files_is_claimed_at_once(
+    pool: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped = Planes(pool, threads=1, slab_rows=SLAB, scratch=tmp_path)
+    claimed: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.posix_fallocate", lambda _, *span: claimed.append(span))
+    mapped.open_row(Kind.WHOLE)
+    assert claimed == [(0, SLAB * 640)]
 
 
 def test_rows_are_used_again_only_once_they_are_free(planes: Planes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from node import assembly, enrolment, identification, server
 from node.access import Actor
 from node.assembly import Node
 from node.enrolment import Enrolment
-from node.errors import SettingsWrong, StoreUnusable
+from node.errors import NotReady, SettingsWrong, StoreUnusable
 from node.settings import GallerySettings
 
 WAKING_SECONDS = 20.0
@@ -110,6 +111,7 @@ def test_fine_codes_lie_in_files_where_that_is_wanted_and_searches_find_as_befor
         assert find_file(first).startswith(str(scratch))
     # Once from the store, and once from the snapshot that the first start has left.
     node = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    assert node.gallery.asleep() != []
     with server.serve(node):
         found = identification.identify(node, desk, capture_of(1, 1))
         assert [one.reference_number for one in found.candidates] == [number]
@@ -117,11 +119,63 @@ def test_fine_codes_lie_in_files_where_that_is_wanted_and_searches_find_as_befor
     assert list(scratch.iterdir()) == []
 
 
-def test_a_folder_for_fine_codes_must_be_there(
-    open_at: Callable[..., Node], tmp_path: Path
+def fill_disk(patched: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    patched.setattr("os.posix_fallocate", refuse)
+
+
+def test_a_full_disk_for_fine_codes_stops_a_start_and_leaves_the_snapshot(
+    open_at: Callable[..., Node],
+    tmp_path: Path,
+    station: Actor,
+    enrolment_of: Callable[..., Enrolment],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    first = open_at(tmp_path / "dk", **OPEN_DOOR)
+    with server.serve(first):
+        enrolment.enrol(first, station, enrolment_of(1))
+    where = GallerySettings(scratch=tmp_path)
+    with monkeypatch.context() as patched:
+        fill_disk(patched)
+        with pytest.raises(NotReady, match=r"gallery\.scratch: fine codes find no room"):
+            open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    node = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    assert node.gallery.asleep() != []
+
+
+def test_a_full_disk_beside_an_enrolment_is_told_and_the_person_found_after_the_next_start(
+    open_at: Callable[..., Node],
+    tmp_path: Path,
+    station: Actor,
+    desk: Actor,
+    enrolment_of: Callable[..., Enrolment],
+    capture_of: Callable[..., terms_pb2.Capture],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where = GallerySettings(scratch=tmp_path)
+    node = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    with monkeypatch.context() as patched:
+        fill_disk(patched)
+        with pytest.raises(NotReady, match="make room"):
+            enrolment.enrol(node, station, enrolment_of(1))
+    assert not assembly.gallery_agrees(node)
+    assembly.close(node)
+    again = open_at(tmp_path / "dk", gallery=where, **OPEN_DOOR)
+    assert assembly.gallery_agrees(again)
+    assert len(identification.identify(again, desk, capture_of(1, 1)).candidates) == 1
+
+
+@pytest.mark.parametrize("what", ["nothing", "a file"])
+def test_a_folder_for_fine_codes_must_be_there(
+    open_at: Callable[..., Node], tmp_path: Path, what: str
+) -> None:
+    place = tmp_path / "scratch"
+    if what == "a file":
+        place.touch(mode=0o700)
     with pytest.raises(SettingsWrong, match=r"gallery\.scratch: must be a folder"):
-        open_at(tmp_path / "dk", gallery=GallerySettings(scratch=tmp_path / "missing"))
+        open_at(tmp_path / "dk", gallery=GallerySettings(scratch=place))
 
 
 @pytest.mark.parametrize("also", [{"minutiae_on_disk": True}, {"scratch": Path("/")}], ids=str)
