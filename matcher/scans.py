@@ -352,33 +352,31 @@ def walk(pieces: Pieces, chunk: int) -> Iterator[tuple[int, int, int]]:
 
 
 @njit(nogil=True, cache=True)
-def open_coarse(pieces: Pieces, slab: int) -> Span:
-    """A slab with its coarse codes, laid over memory."""
-    codes, masks, partitions, origin, crowd = pieces.slabs[slab]
-    rows = pieces.slab_rows
-    shape = rows // COARSE_BLOCK, FINGERS * COARSE_GROUPS, 16
+def _open_slab(pieces: Pieces, slab: int, codes: Bytes) -> Span:
+    """A slab laid over memory. codes: its plane."""
+    _, masks, partitions, origin, crowd = pieces.slabs[slab]
+    rows = (pieces.slab_rows,)
     return Span(
-        lay_over(point_to(codes), shape, np.uint8),
-        lay_over(point_to(masks), (rows,), np.uint16),
-        lay_over(point_to(partitions), (rows,), np.uint32),
+        codes,
+        lay_over(point_to(masks), rows, np.uint16),
+        lay_over(point_to(partitions), rows, np.uint32),
         origin,
         crowd,
     )
 
 
 @njit(nogil=True, cache=True)
+def open_coarse(pieces: Pieces, slab: int) -> Span:
+    """A slab with its coarse codes, laid over memory."""
+    shape = pieces.slab_rows // COARSE_BLOCK, FINGERS * COARSE_GROUPS, 16
+    return _open_slab(pieces, slab, lay_over(point_to(pieces.slabs[slab, 0]), shape, np.uint8))
+
+
+@njit(nogil=True, cache=True)
 def open_fine(pieces: Pieces, slab: int) -> Span:
     """A slab with its fine codes, laid over memory."""
-    codes, masks, partitions, origin, crowd = pieces.slabs[slab]
-    rows = pieces.slab_rows
-    shape = FINGERS, rows // FINE_BLOCK, FINE_SLICES, 4 * FINE_BLOCK
-    return Span(
-        lay_over(point_to(codes), shape, np.uint8),
-        lay_over(point_to(masks), (rows,), np.uint16),
-        lay_over(point_to(partitions), (rows,), np.uint32),
-        origin,
-        crowd,
-    )
+    shape = FINGERS, pieces.slab_rows // FINE_BLOCK, FINE_SLICES, 4 * FINE_BLOCK
+    return _open_slab(pieces, slab, lay_over(point_to(pieces.slabs[slab, 0]), shape, np.uint8))
 
 
 @njit(nogil=True)  # not cached: a generator out of the cache can be in no new caller
