@@ -103,8 +103,8 @@ class Engine:
         of the best quality is kept, the first where equal: a second one of the same skin would
         count twice. Fingers of unknown position are all kept. A finger that comes alone is read at
         several poses, since a search has no other to find its person by; whoever does not search
-        pays three milliseconds for it. Raises Malformed for
-        slaps, which must have been split into fingers, and for samples beyond the limits.
+        pays three milliseconds for it. Raises Malformed for slaps, which must have been split into
+        fingers, and for samples beyond the limits.
         """
         alone = _is_one_finger([one for one in samples if isinstance(one, FingerSample)])
         extracted = [self._extract(sample, turned=alone) for sample in samples]

@@ -1,4 +1,4 @@
-"""Where a served node has the minutiae of its gallery: in memory soon after a start, or on disk."""
+"""Where a served node has its gallery: minutiae in memory or on disk, fine codes likewise."""
 
 from __future__ import annotations
 
